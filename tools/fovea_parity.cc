@@ -1,0 +1,139 @@
+// Test driver of tools/check_pillow_parity.py: photos and what to do with them on stdin, pixels or tensors on stdout.
+// A request is a line of key=value words, of which bytes=N announces N bytes of an image file right after the line:
+//   op=decode bytes=N [orient=1]
+//   op=resize bytes=N size=HxW filter=NAME
+//   op=timm   bytes=N size=HxW crop_pct=P mode=NAME filter=NAME mean=a,b,c std=a,b,c [layout=] [order=]
+//   op=spec   bytes=N rule=NAME resize=HxW divisor=N filter=NAME crop_rule=NAME crop=HxW fill=r,g,b [rescale=F]
+//             mean= std= [layout=nhwc] [order=bgr]
+// The answer is "ok HEIGHT WIDTH COUNT\n" and COUNT bytes (u8 RGB, or f32), or "error CODE TEXT\n".
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "image/decode.h"
+#include "image/resample.h"
+#include "image/transform.h"
+
+namespace {
+
+using namespace fovea;
+using namespace fovea::image;
+using Words = std::map<std::string, std::string>;
+
+struct Answer {
+  Size size;
+  std::string bytes;
+};
+
+Size parse_size(const std::string& text) {
+  char* end = nullptr;
+  const long height = std::strtol(text.c_str(), &end, 10);
+  return {height, *end == 'x' ? std::strtol(end + 1, nullptr, 10) : height};
+}
+
+std::array<double, 3> parse_three(const std::string& text) {
+  std::array<double, 3> values{};
+  const char* at = text.c_str();
+  for (double& value : values) {
+    char* end = nullptr;
+    value = std::strtod(at, &end);
+    at = *end == ',' ? end + 1 : end;
+  }
+  return values;
+}
+
+template <class T>
+Result<T> one_of(const std::string& name, const std::vector<std::pair<std::string, T>>& table) {
+  for (const auto& [known, value] : table)
+    if (known == name) return value;
+  return invalid_argument("\"{}\" is not known to the parity driver", name);
+}
+
+Answer answer_of(const Image& image) {
+  return {image.size(), std::string(reinterpret_cast<const char*>(image.data()), static_cast<size_t>(image.bytes()))};
+}
+
+Result<TransformSpec> parse_spec(Words& words) {
+  TransformSpec spec;
+  spec.resize_rule = FOVEA_TRY(one_of<ResizeRule>(words["rule"], {{"none", ResizeRule::none},
+                                                                  {"exact", ResizeRule::exact},
+                                                                  {"shortest", ResizeRule::shortest},
+                                                                  {"cover", ResizeRule::cover},
+                                                                  {"contain", ResizeRule::contain},
+                                                                  {"shortest_capped", ResizeRule::shortest_capped},
+                                                                  {"fit", ResizeRule::fit}}));
+  spec.crop_rule = FOVEA_TRY(one_of<CropRule>(
+      words["crop_rule"],
+      {{"none", CropRule::none}, {"torchvision", CropRule::torchvision}, {"transformers", CropRule::transformers}}));
+  spec.interpolation = FOVEA_TRY(parse_interpolation(words["filter"]));
+  spec.resize = parse_size(words["resize"]);
+  spec.crop = parse_size(words["crop"]);
+  if (words.count("divisor") != 0) spec.divisor = std::atol(words["divisor"].c_str());
+  if (words.count("rescale") != 0) spec.rescale = std::strtod(words["rescale"].c_str(), nullptr);
+  const auto fill = parse_three(words["fill"]);
+  for (size_t c = 0; c < 3; ++c) spec.fill[c] = static_cast<uint8_t>(fill[c]);
+  spec.mean = parse_three(words["mean"]);
+  spec.std = parse_three(words["std"]);
+  return spec;
+}
+
+Result<Answer> transformed(const Image& photo, TransformSpec spec, Words& words) {
+  if (words["layout"] == "nhwc") spec.layout = Layout::nhwc;
+  if (words["order"] == "bgr") spec.order = ChannelOrder::bgr;
+  const Transform transform = FOVEA_TRY(Transform::create(spec));
+  const Size size = FOVEA_TRY(transform.output_size(photo.size()));
+  const bool nhwc = spec.layout == Layout::nhwc;
+  Tensor out = FOVEA_TRY(
+      Tensor::allocate(DType::f32, nhwc ? Shape{size.height, size.width, 3} : Shape{1, 3, size.height, size.width}));
+  FOVEA_TRY(transform.run(photo.view(), out.mutable_view()));
+  return Answer{size, std::string(static_cast<const char*>(out.raw()), out.bytes())};
+}
+
+Result<Answer> perform(Words& words, const std::string& file) {
+  DecodeOptions options;
+  options.apply_orientation = words["orient"] == "1";
+  const Image photo = FOVEA_TRY(decode(std::as_bytes(std::span(file)), options));
+  const std::string& op = words["op"];
+  if (op == "decode") return answer_of(photo);
+  if (op == "spec") return transformed(photo, FOVEA_TRY(parse_spec(words)), words);
+  const Interpolation filter = FOVEA_TRY(parse_interpolation(words["filter"]));
+  const Size size = parse_size(words["size"]);
+  if (op == "resize") return answer_of(FOVEA_TRY(resize(photo.view(), size, filter)));
+  if (op == "timm") {
+    const TimmCropMode mode = FOVEA_TRY(parse_timm_crop_mode(words["mode"]));
+    const double crop_pct = std::strtod(words["crop_pct"].c_str(), nullptr);
+    const auto mean = parse_three(words["mean"]), std = parse_three(words["std"]);
+    return transformed(photo, timm_transform(size, crop_pct, mode, filter, mean, std), words);
+  }
+  return invalid_argument("op={} is not known to the parity driver", op);
+}
+
+}  // namespace
+
+int main() {
+  std::ios::sync_with_stdio(false);
+  for (std::string line; std::getline(std::cin, line);) {
+    Words words;
+    std::istringstream in(line);
+    for (std::string word; in >> word;) {
+      const size_t equals = word.find('=');
+      if (equals != std::string::npos) words[word.substr(0, equals)] = word.substr(equals + 1);
+    }
+    std::string file(std::strtoul(words["bytes"].c_str(), nullptr, 10), '\0');
+    if (!std::cin.read(file.data(), static_cast<std::streamsize>(file.size()))) return 2;
+    const auto answer = perform(words, file);
+    if (answer)
+      std::cout << "ok " << answer->size.height << ' ' << answer->size.width << ' ' << answer->bytes.size() << '\n'
+                << answer->bytes;
+    else
+      std::cout << "error " << static_cast<int>(answer.error().code) << ' ' << answer.error().to_string() << '\n';
+    std::cout.flush();
+  }
+  return 0;
+}

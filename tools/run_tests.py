@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Run every test program of a build folder, and ONNX's own and random cases; the last line is "N passed, N failed".
+
+    tools/run_tests.py BUILD_FOLDER [PRESET]
+
+Programs whose code differs by instruction set run once for each that this CPU has (FOVEA_ISA).
+"""
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ISA_SENSITIVE = {"test_kernels", "test_image", "test_cpu"}
+PASSED = [re.compile(r"^\[  PASSED  \] (\d+) test"), re.compile(r"(\d+) passed")]
+FAILED = [re.compile(r"^\[  FAILED  \] (\d+) test"), re.compile(r"(\d+) failed")]
+
+
+def isas():
+    flags = Path("/proc/cpuinfo").read_text().split()
+    names = ["portable"]
+    if "avx2" in flags and "fma" in flags:
+        names.append("avx2")
+    if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= set(flags):
+        names.append("avx512")
+    return names
+
+
+def count(patterns, text):
+    """The number in the last line that one of the patterns finds; None where no line has one."""
+    found = [int(match.group(1)) for line in text.splitlines() for p in patterns if (match := p.search(line))]
+    return found[-1] if found else None
+
+
+class Totals:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def run(self, title, command, **environment):
+        start = time.monotonic()
+        done = subprocess.run(command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace", cwd=ROOT)
+        passed, failed = count(PASSED, done.stdout) or 0, count(FAILED, done.stdout) or 0
+        if done.returncode != 0 and failed == 0:
+            failed = 1  # a crash, or a failure outside the counted cases
+        self.passed += passed
+        self.failed += failed
+        print(f"{title:<44} {passed:6} passed {failed:4} failed  {time.monotonic() - start:6.1f} s", flush=True)
+        if failed:
+            print(done.stdout[-20000:], flush=True)
+
+
+def main():
+    build = Path(sys.argv[1]).resolve()
+    preset = sys.argv[2] if len(sys.argv) > 2 else "release"
+    totals = Totals()
+    emulator = ["qemu-aarch64"] if preset == "aarch64" else []
+    for program in sorted((build / "src").glob("test_*")):
+        if not os.access(program, os.X_OK) or program.is_dir():
+            continue
+        command = [*emulator, str(program), "--gtest_brief=1"]
+        for isa in isas() if program.name in ISA_SENSITIVE and not emulator else [""]:
+            totals.run(f"{program.name} {isa}".strip(), command, **({"FOVEA_ISA": isa} if isa else {}))
+    print(f"{totals.passed} passed, {totals.failed} failed")
+    return 1 if totals.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
