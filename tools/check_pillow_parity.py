@@ -467,6 +467,7 @@ def main():
             (arguments.save / f"case{number}.{kind.split()[0]}").write_bytes(data)
     print(f"{sum(kinds.values())} cases of {len(kinds)} kinds of files and {len(operations)} operations, {refused} refused by "
           f"Pillow: {wrong} differ ({values} values equal)")
+    print(f"{sum(kinds.values()) - wrong} passed, {wrong} failed")
     return 1 if wrong else 0
 
 

@@ -1,0 +1,120 @@
+// fovea.Conv, fovea.MaxPool, fovea.AveragePool: ONNX's operators on NHWC images (f32, two spatial axes). The reference
+// kernels turn the image round, use ONNX's own, and turn the result back.
+#include "base/error.h"
+#include "ops/attributes.h"
+#include "ops/catalogue.h"
+#include "ops/conv.h"
+#include "ops/fovea_epilogue.h"
+#include "ops/pool.h"
+#include "ops/shapes.h"
+#include "ops/strided_copy.h"
+
+namespace fovea::ops {
+namespace {
+
+Shape channels_first(std::span<const int64_t> s) { return {s[0], s[3], s[1], s[2]}; }
+Shape channels_last(std::span<const int64_t> s) { return {s[0], s[2], s[3], s[1]}; }
+
+/// A copy of an NHWC image as NCHW.
+Result<Tensor> to_channels_first(const TensorView& x) {
+  Tensor image = FOVEA_TRY(Tensor::allocate(x.dtype, channels_first(x.shape)));
+  const Shape s = strides_of(x.shape);
+  strided_copy({image.shape(), {s[0], s[3], s[1], s[2]}, strides_of(image.shape())}, size_of(x.dtype), x.data,
+               image.mutable_view().data);
+  return image;
+}
+
+void to_channels_last(const Tensor& image, const MutableView& y) {
+  const Shape s = strides_of(image.shape());
+  strided_copy({Shape(y.shape.begin(), y.shape.end()), {s[0], s[2], s[3], s[1]}, strides_of(y.shape)},
+               size_of(y.dtype), image.raw(), y.data);
+}
+
+constexpr DType kF32[] = {DType::f32};
+
+/// Inputs X {n, h, w, c}, W {out, c / group, kh, kw} as ONNX has it, B {out}, residual {the output's shape}.
+struct FoveaConv final : Operator {
+  Conv conv;
+  FoveaEpilogue epilogue;
+
+  FoveaConv(Conv c, FoveaEpilogue e) : conv(std::move(c)), epilogue(std::move(e)) {}
+
+  Result<Types> infer(const Inputs& in) const override {
+    FOVEA_TRY(expect_dtype(in, 0, kF32));
+    FOVEA_TRY(expect_rank(in, 0, 4));
+    std::vector<Inputs::Input> turned(in.has(2) ? 3 : 2);
+    turned[0] = {{DType::f32, channels_first(in.shape(0))}, nullptr, true};
+    turned[1] = {in.type(1), nullptr, true};
+    if (in.has(2)) turned[2] = {in.type(2), nullptr, true};
+    Types types = FOVEA_TRY(conv.infer(Inputs(turned, 1)));
+    types[0].shape = channels_last(types[0].shape);
+    if (in.has(3)) FOVEA_TRY(expect_shape(in, 3, types[0].shape));
+    return types;
+  }
+
+  Result<void> compute(Args in, Outs out) const override {
+    const Tensor x = FOVEA_TRY(to_channels_first(in[0]));
+    Tensor y = FOVEA_TRY(Tensor::allocate(DType::f32, channels_first(out[0].shape)));
+    const TensorView args[] = {x.view(), in[1], in.size() > 2 ? in[2] : TensorView{}};
+    const MutableView results[] = {y.mutable_view()};
+    FOVEA_TRY(conv.compute(args, results));
+    to_channels_last(y, out[0]);
+    return epilogue.apply(in.size() > 3 ? in[3] : TensorView{}, out[0]);
+  }
+};
+
+template <class Pool>
+struct FoveaPool final : Operator {
+  Pool pool;
+
+  explicit FoveaPool(Pool p) : pool(std::move(p)) {}
+
+  Result<Types> infer(const Inputs& in) const override {
+    FOVEA_TRY(expect_dtype(in, 0, kF32));
+    FOVEA_TRY(expect_rank(in, 0, 4));
+    const Inputs::Input turned[] = {{{DType::f32, channels_first(in.shape(0))}, nullptr, true}};
+    Types types = FOVEA_TRY(pool.infer(Inputs(turned, 1)));
+    types[0].shape = channels_last(types[0].shape);
+    return types;
+  }
+
+  Result<void> compute(Args in, Outs out) const override {
+    const Tensor x = FOVEA_TRY(to_channels_first(in[0]));
+    Tensor y = FOVEA_TRY(Tensor::allocate(DType::f32, channels_first(out[0].shape)));
+    const TensorView args[] = {x.view()};
+    const MutableView results[] = {y.mutable_view()};
+    FOVEA_TRY(pool.compute(args, results));
+    to_channels_last(y, out[0]);
+    return {};
+  }
+};
+
+}  // namespace
+
+Result<OperatorPtr> parse_fovea_conv(const Node& node) {
+  Attributes attributes(node);
+  WindowAttributes window = FOVEA_TRY(read_window(attributes));
+  const int64_t groups = attributes.integer("group", 1);
+  FoveaEpilogue epilogue = FOVEA_TRY(FoveaEpilogue::parse(attributes));
+  FOVEA_TRY(attributes.finish());
+  return make_operator<FoveaConv>(Conv(std::move(window), groups), std::move(epilogue));
+}
+
+Result<OperatorPtr> parse_fovea_max_pool(const Node& node) {
+  Attributes attributes(node);
+  WindowAttributes window = FOVEA_TRY(read_window(attributes));
+  window.ceil_mode = attributes.flag("ceil_mode", false);
+  FOVEA_TRY(attributes.finish());
+  return make_operator<FoveaPool<MaxPool>>(MaxPool(std::move(window), false));
+}
+
+Result<OperatorPtr> parse_fovea_average_pool(const Node& node) {
+  Attributes attributes(node);
+  WindowAttributes window = FOVEA_TRY(read_window(attributes));
+  window.ceil_mode = attributes.flag("ceil_mode", false);
+  const bool count_include_pad = attributes.flag("count_include_pad", false);
+  FOVEA_TRY(attributes.finish());
+  return make_operator<FoveaPool<AveragePool>>(AveragePool(std::move(window), count_include_pad));
+}
+
+}  // namespace fovea::ops
