@@ -17,6 +17,7 @@ Tolerances: sums of products may differ by 8 units in the last place of the sum 
 
 import argparse
 import collections
+import dataclasses
 import shutil
 import sys
 from pathlib import Path
@@ -110,6 +111,9 @@ def second_opinion(case: Case) -> list[np.ndarray] | None:
         return case.exact(case, run_onnxruntime)
     if case.op in OPINIONS:
         return OPINIONS[case.op](case)
+    if any(axis < 0 for axis in case.attributes.get("axes", [])):  # which the evaluator fails on
+        rank = case.inputs["x"].ndim
+        case = dataclasses.replace(case, attributes=case.attributes | {"axes": [a % rank for a in case.attributes["axes"]]})
     try:
         return [np.asarray(output) for output in ReferenceEvaluator(build(case)).run(None, feeds(case))]
     except Exception:

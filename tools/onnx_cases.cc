@@ -1,15 +1,17 @@
 // Runs test cases that lie on disk as ONNX's own do, and counts: the driver behind ONNX's node tests and the random
 // cases.
 //
-//     onnx_cases DIR [--only LIST.txt] [--kind KIND]... [--filter TEXT] [-v]
+//     onnx_cases DIR [--only LIST.txt] [--kind KIND]... [--filter TEXT] [--engine NAME] [-v]
 //
-// DIR/cases.txt lists one case a line: kind name rtol atol opsets path (tools/test_cases.py writes it). Every graph is
-// run with the reference kernels. Cases of kind "node-other" need not be supported: to be refused as unsupported is
-// right for them, to fail otherwise or to give a wrong answer is not.
+// DIR/cases.txt lists one case a line: kind name rtol atol opsets path (tools/test_cases.py writes it). The engine is
+// "reference" (every operator's own kernel) or "native" (what fovea runs models with). Cases of kind "node-other" need
+// not be supported: to be refused as unsupported is right for them, to fail otherwise or to give a wrong answer is not.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <functional>
+#include <memory>
 #include <set>
 #include <sstream>
 
@@ -18,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "cpu/engine.h"
 #include "onnx/read.h"
 #include "ops/dispatch.h"
 #include "ops/evaluate.h"
@@ -72,41 +75,51 @@ Result<void> compare(const Tensor& got, const Tensor& want, double rtol, double 
   });
 }
 
-/// The inputs in the graph's order, those with a default filled in.
-Result<std::vector<Tensor>> complete(const Graph& graph, const std::vector<Tensor>& given) {
-  std::vector<Tensor> inputs;
-  size_t used = 0;
-  for (ValueId id : graph.inputs) {
-    if (const Tensor* constant = graph.constant(id))
-      inputs.push_back(*constant);
-    else if (used < given.size())
-      inputs.push_back(given[used++]);
+using Runner = std::function<Result<std::vector<Tensor>>(const std::vector<Tensor>&)>;
+
+/// Runs the graph on the inputs that have no default, in their order.
+Result<Runner> make_runner(std::shared_ptr<const Graph> graph, const std::string& engine) {
+  if (engine == "native") {
+    std::shared_ptr<cpu::Engine> native = FOVEA_TRY(cpu::Engine::compile(std::move(graph), {.threads = 1}));
+    return Runner([native](const std::vector<Tensor>& given) { return native->run(given); });
   }
-  if (inputs.size() != graph.inputs.size() || used != given.size())
-    return invalid_argument("{} input files for {} inputs", given.size(), graph.inputs.size());
-  return inputs;
+  return Runner([graph](const std::vector<Tensor>& given) -> Result<std::vector<Tensor>> {
+    std::vector<Tensor> inputs;
+    size_t used = 0;
+    for (ValueId id : graph->inputs) {
+      if (const Tensor* constant = graph->constant(id))
+        inputs.push_back(*constant);
+      else if (used < given.size())
+        inputs.push_back(given[used++]);
+    }
+    if (inputs.size() != graph->inputs.size() || used != given.size())
+      return invalid_argument("{} input files for {} inputs", given.size(), graph->inputs.size());
+    return ops::evaluate(*graph, inputs);
+  });
 }
 
-Result<void> run_data_set(const Graph& graph, const Case& test, const fs::path& folder) {
+Result<void> run_data_set(const Runner& runner, const Case& test, const fs::path& folder) {
   const auto given = FOVEA_TRY(read_tensors(folder, "input"));
   const auto want = FOVEA_TRY(read_tensors(folder, "output"));
-  const auto got = FOVEA_TRY(ops::evaluate(graph, FOVEA_TRY(complete(graph, given))));
+  const auto got = FOVEA_TRY(runner(given));
   if (got.size() != want.size()) return invalid_argument("{} outputs instead of {}", got.size(), want.size());
   for (size_t i = 0; i < got.size(); ++i)
     FOVEA_TRY_AT(fmt::format("output {}", i), compare(got[i], want[i], test.rtol, test.atol));
   return {};
 }
 
-Outcome run_case(const Case& test) {
+Outcome run_case(const Case& test, const std::string& engine) {
   const auto fail = [&](const Error& error) -> Outcome {
     const bool may_refuse = test.kind == "node-other" && error.code == ErrorCode::unsupported;
     return {may_refuse ? Verdict::refused : Verdict::failed, error.to_string()};
   };
-  const auto graph = onnx::read_model(test.folder / "model.onnx");
+  auto graph = onnx::read_model(test.folder / "model.onnx");
   if (!graph) return fail(graph.error());
+  const auto runner = make_runner(std::make_shared<const Graph>(*std::move(graph)), engine);
+  if (!runner) return fail(runner.error());
   int sets = 0;
   for (; fs::exists(test.folder / fmt::format("test_data_set_{}", sets)); ++sets) {
-    const auto result = run_data_set(*graph, test, test.folder / fmt::format("test_data_set_{}", sets));
+    const auto result = run_data_set(*runner, test, test.folder / fmt::format("test_data_set_{}", sets));
     if (!result) return fail(result.error());
   }
   if (sets == 0) return {Verdict::failed, "there is no test_data_set_0"};
@@ -137,14 +150,15 @@ std::set<std::string> read_words(const std::string& path) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"runs test cases in ONNX's form with the reference kernels"};
-  std::string folder, only, filter;
+  CLI::App app{"runs test cases in ONNX's form and counts"};
+  std::string folder, only, filter, engine = "reference";
   std::vector<std::string> kinds;
   bool verbose = false;
   app.add_option("DIR", folder, "folder with cases.txt")->required();
   app.add_option("--only", only, "file with the names of the cases to run")->check(CLI::ExistingFile);
   app.add_option("--kind", kinds, "run cases of these kinds only");
   app.add_option("--filter", filter, "run cases with this text in their name only");
+  app.add_option("--engine", engine, "what runs the models")->check(CLI::IsMember({"reference", "native"}));
   app.add_flag("-v", verbose, "name every case, and say why one was refused");
   CLI11_PARSE(app, argc, argv);
 
@@ -160,7 +174,7 @@ int run(int argc, char** argv) {
     if (!kinds.empty() && std::ranges::find(kinds, test.kind) == kinds.end()) continue;
     if (test.name.find(filter) == std::string::npos) continue;
     if (verbose) std::fflush(stdout);  // the case that crashes is the one after the last named
-    const Outcome outcome = run_case(test);
+    const Outcome outcome = run_case(test, engine);
     passed += outcome.verdict == Verdict::passed;
     failed += outcome.verdict == Verdict::failed;
     refused += outcome.verdict == Verdict::refused;

@@ -80,9 +80,11 @@ def main():
             totals.run(f"{program.name} {isa}".strip(), command, **({"FOVEA_ISA": isa} if isa else {}))
 
     onnx_cases = [*emulator, str(programs / "onnx_cases")]
+    # Its other node cases are there to be looked at (--kind node-other): they need bf16 rounded as NumPy does, or sequences.
+    kinds = [word for kind in ("node", "light", "pytorch-converted", "pytorch-operator") for word in ("--kind", kind)]
     for engine in "reference", "native":
         onnx = cases("write_onnx_tests", build / "cases" / "onnx")
-        totals.run(f"ONNX's own cases, {engine}", [*onnx_cases, onnx, "--engine", engine])
+        totals.run(f"ONNX's own cases, {engine}", [*onnx_cases, onnx, *kinds, "--engine", engine])
         random = cases("check_random_ops", build / "cases" / "random")
         totals.run(f"random cases beside ONNX Runtime, {engine}", [*onnx_cases, random, "--engine", engine])
     if not emulator:

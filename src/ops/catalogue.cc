@@ -18,6 +18,7 @@ constexpr Entry kEntries[] = {
     {"", "Acos", 7, kOnnx, 1, 1, 1, 1, parse_unary},
     {"", "Acosh", 9, kOnnx, 1, 1, 1, 1, parse_unary},
     {"", "Add", 1, kOnnx, 2, 2, 1, 1, parse_binary},
+    {"", "AffineGrid", 20, kOnnx, 2, 2, 1, 1, parse_affine_grid},
     {"", "And", 1, kOnnx, 2, 2, 1, 1, parse_binary},
     {"", "ArgMax", 1, kOnnx, 1, 1, 1, 1, parse_arg_reduce},
     {"", "ArgMin", 1, kOnnx, 1, 1, 1, 1, parse_arg_reduce},

@@ -6,6 +6,7 @@
 namespace fovea::ops {
 
 // clang-format off
+Result<OperatorPtr> parse_affine_grid(const Node&);
 Result<OperatorPtr> parse_arg_reduce(const Node&);
 Result<OperatorPtr> parse_attention(const Node&);
 Result<OperatorPtr> parse_average_pool(const Node&);

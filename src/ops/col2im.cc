@@ -38,8 +38,12 @@ struct Col2Im final : Operator {
       return invalid_model("image_shape, block_shape and the attributes differ in their number of axes");
     std::vector<BlockAxis> axes;
     for (size_t i = 0; i < n; ++i) {
-      BlockAxis axis{image[i], block[i], strides.empty() ? 1 : strides[i], dilations.empty() ? 1 : dilations[i],
-                     pads.empty() ? 0 : pads[i], 0};
+      BlockAxis axis{image[i],
+                     block[i],
+                     strides.empty() ? 1 : strides[i],
+                     dilations.empty() ? 1 : dilations[i],
+                     pads.empty() ? 0 : pads[i],
+                     0};
       const int64_t end = pads.empty() ? 0 : pads[n + i];
       if (std::min({axis.image, axis.block, axis.stride, axis.dilation}) < 1 || std::min(axis.pad, end) < 0 ||
           std::max({axis.image, axis.block, axis.stride, axis.dilation, axis.pad, end}) >= kMost)
@@ -100,8 +104,7 @@ struct Col2Im final : Operator {
     int64_t offset = 0;
     for (size_t d = axes.size(); d-- > 0;) {
       const BlockAxis& axis = axes[d];
-      const int64_t at =
-          position % axis.positions * axis.stride + in_block % axis.block * axis.dilation - axis.pad;
+      const int64_t at = position % axis.positions * axis.stride + in_block % axis.block * axis.dilation - axis.pad;
       if (at < 0 || at >= axis.image) return -1;
       offset += at * strides[d];
       position /= axis.positions;

@@ -17,9 +17,9 @@ struct Concat final : Operator {
 };
 
 struct Split final : Operator {
-  int64_t axis;                              // may count from the back
+  int64_t axis;                               // may count from the back
   std::optional<std::vector<int64_t>> parts;  // lengths, before opset 13; input 1 since then
-  bool equal_parts;                          // before opset 18, without lengths; since then the last may be shorter
+  bool equal_parts;                           // before opset 18, without lengths; since then the last may be shorter
   int64_t outputs;
 
   Split(int64_t a, std::optional<std::vector<int64_t>> p, bool e, int64_t n)

@@ -72,7 +72,7 @@ Result<ConvGeometry> ConvTranspose::resolve(std::span<const int64_t> x, std::spa
   FOVEA_TRY(check_channels(groups, x, w, w.empty() ? 0 : w[0]));
   if (!checked_mul(w[1], groups)) return invalid_model("{} groups of {} channels are too many", groups, w[1]);
   Window resolved =
-      FOVEA_TRY(resolve_transposed_window(window, output_padding, output_shape, opset, x.subspan(2), w.subspan(2)));
+      FOVEA_TRY(resolve_transposed_window(window, output_padding, output_shape, x.subspan(2), w.subspan(2)));
   return ConvGeometry{x[0], groups, w[0] / groups, w[1], std::move(resolved)};
 }
 
@@ -99,8 +99,7 @@ Result<OperatorPtr> parse_conv_transpose(const Node& node) {
   auto output_padding = attributes.integers("output_padding");
   auto output_shape = attributes.integers("output_shape");
   FOVEA_TRY(attributes.finish());
-  return make_operator<ConvTranspose>(std::move(window), groups, std::move(output_padding), std::move(output_shape),
-                                      node.opset);
+  return make_operator<ConvTranspose>(std::move(window), groups, std::move(output_padding), std::move(output_shape));
 }
 
 }  // namespace fovea::ops

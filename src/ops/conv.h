@@ -44,15 +44,13 @@ struct ConvTranspose final : Operator {
   WindowAttributes window;
   int64_t groups = 1;
   std::vector<int64_t> output_padding, output_shape;
-  int opset;
 
   ConvTranspose(WindowAttributes window_, int64_t groups_, std::vector<int64_t> output_padding_,
-                std::vector<int64_t> output_shape_, int opset_)
+                std::vector<int64_t> output_shape_)
       : window(std::move(window_)),
         groups(groups_),
         output_padding(std::move(output_padding_)),
-        output_shape(std::move(output_shape_)),
-        opset(opset_) {}
+        output_shape(std::move(output_shape_)) {}
   Result<ConvGeometry> resolve(std::span<const int64_t> x, std::span<const int64_t> w) const;
   Result<Types> infer(const Inputs& in) const override;
   Result<void> compute(Args in, Outs out) const override;

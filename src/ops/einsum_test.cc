@@ -56,8 +56,8 @@ TEST(Einsum, TakesScalarsAndSumsOverNothing) {
 }
 
 TEST(Einsum, RefusesWhatMakesNoSense) {
-  for (const char* equation : {"ij,jk", "i", "ijk", "ij->k", "ij->ii", "i.j", "i1", "...ij->..", "...i...j", "...i->i",
-                               "ij->i->j", "ij-"})
+  for (const char* equation :
+       {"ij,jk", "i", "ijk", "ij->k", "ij->ii", "i.j", "i1", "...ij->..", "...i...j", "...i->i", "ij->i->j", "ij-"})
     EXPECT_FALSE(einsum(equation, {kA}).ok()) << equation;
   EXPECT_FALSE(einsum("ij,ij", {kA, kB}).ok());
   EXPECT_FALSE(einsum("ii", {kA}).ok());

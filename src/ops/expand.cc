@@ -18,8 +18,8 @@ struct Expand final : Operator {
   }
 
   Result<void> compute(Args in, Outs out) const override {
-    const StridedBox box{Shape(out[0].shape.begin(), out[0].shape.end()),
-                         broadcast_strides(in[0].shape, out[0].shape), strides_of(out[0].shape)};
+    const StridedBox box{Shape(out[0].shape.begin(), out[0].shape.end()), broadcast_strides(in[0].shape, out[0].shape),
+                         strides_of(out[0].shape)};
     strided_copy(box, size_of(in[0].dtype), in[0].data, out[0].data);
     return {};
   }

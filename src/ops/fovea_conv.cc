@@ -26,8 +26,8 @@ Result<Tensor> to_channels_first(const TensorView& x) {
 
 void to_channels_last(const Tensor& image, const MutableView& y) {
   const Shape s = strides_of(image.shape());
-  strided_copy({Shape(y.shape.begin(), y.shape.end()), {s[0], s[2], s[3], s[1]}, strides_of(y.shape)},
-               size_of(y.dtype), image.raw(), y.data);
+  strided_copy({Shape(y.shape.begin(), y.shape.end()), {s[0], s[2], s[3], s[1]}, strides_of(y.shape)}, size_of(y.dtype),
+               image.raw(), y.data);
 }
 
 constexpr DType kF32[] = {DType::f32};

@@ -8,9 +8,8 @@
 namespace fovea::ops {
 namespace {
 
-constexpr std::string_view kActivations[] = {"Relu",        "Clip",      "LeakyRelu", "HardSigmoid",
-                                             "HardSwish",   "Sigmoid",   "Swish",     "Tanh",
-                                             "Gelu",        "GeluTanh"};
+constexpr std::string_view kActivations[] = {"Relu",    "Clip",  "LeakyRelu", "HardSigmoid", "HardSwish",
+                                             "Sigmoid", "Swish", "Tanh",      "Gelu",        "GeluTanh"};
 
 /// The ONNX operator that computes the activation.
 Result<OperatorPtr> parse_activation(std::string_view name, float alpha, float beta) {

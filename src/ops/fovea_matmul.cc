@@ -1,5 +1,5 @@
-// fovea.MatMul: a linear layer with all that follows it. Inputs A {..., k}, B {k, n} (or {n, k} where transpose_b), bias
-// {n}, residual {..., n}; all f32.
+// fovea.MatMul: a linear layer with all that follows it. Inputs A {..., k}, B {k, n} (or {n, k} where transpose_b),
+// bias {n}, residual {..., n}; all f32.
 #include "base/error.h"
 #include "ops/attributes.h"
 #include "ops/catalogue.h"

@@ -54,7 +54,8 @@ TEST(GatherND, ReadsSlicesAtIndexTuples) {
 }
 
 TEST(GatherND, SharesItsBatchAxesWithTheData) {
-  const auto y = run_node({"GatherND", 13, {{"batch_dims", int64_t{1}}}}, {kMatrix, Tensor::of<int64_t>({2, 1}, {2, 0})});
+  const auto y =
+      run_node({"GatherND", 13, {{"batch_dims", int64_t{1}}}}, {kMatrix, Tensor::of<int64_t>({2, 1}, {2, 0})});
   ASSERT_TRUE(y.ok()) << y.error().to_string();
   EXPECT_THAT((*y)[0].values<float>(), ElementsAre(2, 3));
   EXPECT_FALSE(

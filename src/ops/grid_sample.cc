@@ -4,8 +4,10 @@
 #include <cmath>
 #include <vector>
 
+#include "base/error.h"
 #include "ops/attributes.h"
 #include "ops/catalogue.h"
+#include "ops/convert.h"
 #include "ops/dispatch.h"
 #include "ops/outputs.h"
 #include "ops/shapes.h"
@@ -50,12 +52,12 @@ struct GridSample final : Operator {
     const int64_t rank = in.rank(0);
     if (rank < 3 || (opset < 20 && rank != 4))
       return invalid_model("input 0 has shape {}, which is no image", to_string(in.shape(0)));
+    if (rank > 5) return unsupported("an image of {} dimensions; fovea samples up to 3", rank - 2);
     FOVEA_TRY(expect_rank(in, 1, rank));
     Shape grid(static_cast<size_t>(rank), -1);
     grid.front() = in.shape(0)[0];
     grid.back() = rank - 2;
     FOVEA_TRY(expect_shape(in, 1, grid));
-    if (mode == Mode::cubic && rank != 4) return invalid_model("cubic interpolation is for images of two dimensions");
     for (size_t d = 2; d < in.shape(0).size(); ++d)
       if (in.shape(0)[d] < 1) return invalid_model("input 0 has no pixels: {}", to_string(in.shape(0)));
     Shape out{in.shape(0)[0], in.shape(0)[1]};
@@ -84,7 +86,7 @@ struct GridSample final : Operator {
               taps_at(static_cast<double>(at[axes - 1 - d]), spatial[static_cast<size_t>(d)]);
         for (int64_t c = 0; c < channels; ++c) {
           const double value = weighted(in[0].as<T>() + (n * channels + c) * plane, taps, strides, 0);
-          out[0].as<T>()[(n * channels + c) * places + p] = static_cast<T>(static_cast<Compute<T>>(value));
+          out[0].as<T>()[(n * channels + c) * places + p] = convert<T>(value);
         }
       }
   }
@@ -109,8 +111,10 @@ struct GridSample final : Operator {
     if (!std::isfinite(x)) x = padding == Padding::zeros ? -1e9 : 0;
     x = std::clamp(x, -1e9, 1e9);
     if (mode == Mode::nearest) x = std::nearbyint(x);
-    if (padding == Padding::border) x = std::clamp(x, 0.0, length - 1);
-    if (padding == Padding::reflection) x = reflect(x, low, high);
+    // Cubic pads the pixels that it reads, not the place: it must not snap to the border while pixels inside have
+    // weight.
+    if (mode != Mode::cubic && padding == Padding::border) x = std::clamp(x, 0.0, length - 1);
+    if (mode != Mode::cubic && padding == Padding::reflection) x = reflect(x, low, high);
 
     Taps taps;
     const auto add = [&](double place, double weight) {

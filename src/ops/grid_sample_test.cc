@@ -40,6 +40,24 @@ TEST(GridSample, CubicGoesThroughThePixels) {
   EXPECT_THAT((*read("cubic", "border", true, {-1, 1}))[0].values<float>(), Pointwise(FloatNear(1e-5f), {1.0f, 4.0f}));
 }
 
+TEST(GridSample, CubicReadsPixelsInsideFromPlacesOutside) {
+  // At -0.25 the second pixel has the weight -0.10546875, the first one all the rest.
+  EXPECT_THAT((*read("cubic", "border", false, {-0.875f}))[0].values<float>(),
+              Pointwise(FloatNear(1e-6f), {0.89453125f}));
+}
+
+TEST(GridSample, SamplesVolumes) {
+  const auto x = Tensor::of<float>({1, 1, 2, 1, 2}, {1, 2, 3, 4});
+  const auto grid = Tensor::of<float>({1, 1, 1, 1, 3}, {0, 0, 0});
+  for (const char* mode : {"linear", "cubic"}) {
+    const auto y =
+        run_node({"GridSample", 20, {{"mode", std::string(mode)}, {"padding_mode", std::string("border")}}}, {x, grid});
+    ASSERT_TRUE(y.ok()) << y.error().to_string();
+    EXPECT_THAT((*y)[0].values<float>(), Pointwise(FloatNear(1e-6f), {2.5f})) << mode;
+  }
+  EXPECT_FALSE(run_node({"GridSample", 16}, {x, grid}).ok()) << "opset 16 has images only";
+}
+
 TEST(GridSample, KnowsTheOldNames) {
   EXPECT_TRUE(read("bilinear", "zeros", false, {0}, 16).ok());
   EXPECT_FALSE(read("quadratic", "zeros", false, {0}).ok());

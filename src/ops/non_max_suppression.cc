@@ -76,8 +76,8 @@ struct NonMaxSuppression final : Operator {
       for (int64_t i = 0; i < count; ++i)
         of_batch[static_cast<size_t>(i)] = box_of(boxes.data<float>() + (batch * count + i) * 4, centred);
       for (int64_t c = 0; c < classes; ++c)
-        for (int64_t box : best(of_batch, scores.data<float>() + (batch * classes + c) * count, most, overlap_limit,
-                                least))
+        for (int64_t box :
+             best(of_batch, scores.data<float>() + (batch * classes + c) * count, most, overlap_limit, least))
           selected.push_back({batch, c, box});
     }
     return selected;

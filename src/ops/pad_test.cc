@@ -58,8 +58,14 @@ TEST(Pad, ReadsAttributesBeforeOpset11) {
 
 TEST(Pad, RefusesHostilePads) {
   const auto x = Tensor::of<float>({3}, {1, 2, 3});
-  for (const Integers& pads : std::vector<Integers>{{-2, -2}, {INT64_MIN, 0}, {INT64_MIN, INT64_MIN},
-                                                    {INT64_MAX, INT64_MAX}, {INT64_MAX, 0}, {INT64_MAX, -3}, {1}, {}})
+  for (const Integers& pads : std::vector<Integers>{{-2, -2},
+                                                    {INT64_MIN, 0},
+                                                    {INT64_MIN, INT64_MIN},
+                                                    {INT64_MAX, INT64_MAX},
+                                                    {INT64_MAX, 0},
+                                                    {INT64_MAX, -3},
+                                                    {1},
+                                                    {}})
     EXPECT_FALSE(run_node({"Pad", 19}, {x, integers(pads)}).ok());
   EXPECT_THAT(padded("edge", -3, 1), ElementsAre(-1)) << "nothing is left to repeat";
   EXPECT_THAT(padded("mirror", 1, 1), ElementsAre(-1));

@@ -203,10 +203,12 @@ Result<OperatorPtr> parse_quantize_linear(const Node& node) {
   Attributes attributes(node);
   const int64_t axis = attributes.integer("axis", 1), block_size = attributes.integer("block_size", 0);
   const auto output = FOVEA_TRY(read_dtype(attributes, "output_dtype"));
-  const auto precision = FOVEA_TRY(read_dtype(attributes, "precision"));
+  auto precision = FOVEA_TRY(read_dtype(attributes, "precision"));
   attributes.ignore("saturate");  // concerns 8-bit floats alone
   FOVEA_TRY(attributes.finish());
   if (precision && !is_float(*precision)) return invalid_model("precision {} is no float", name_of(*precision));
+  // Before opset 23 nothing is said of the division; runtimes divide in float.
+  if (node.opset < 23) precision = DType::f32;
   return make_operator<QuantizeLinear>(axis, block_size, output, precision);
 }
 

@@ -47,6 +47,7 @@ Result<std::vector<size_t>> listed_axes(const std::optional<std::vector<int64_t>
 
 Result<void> set_scale(ResizeAxis& axis, float scale) {
   if (!std::isfinite(scale) || scale <= 0) return invalid_model("scale {} is not positive", scale);
+  if (scale == 1) return {};  // single precision would not keep every extent
   // In single precision, as ONNX's own shape rule: 10 * 0.7f is 7.
   const float extent = std::floor(static_cast<float>(axis.input) * scale);
   if (static_cast<double>(extent) > kMostElements) return invalid_model("scale {} is too large", scale);

@@ -7,6 +7,9 @@
 namespace fovea::ops {
 namespace {
 
+// What lies this close to the middle between two pixels is meant to lie there; ONNX Runtime draws the same line.
+constexpr float kTie = 1e-6f;
+
 // The position in the input of output x, after ONNX's table for coordinate_transformation_mode. The extent of the
 // output is meant before it was rounded down, which the table leaves open but the expected values of its tests show.
 template <class F>
@@ -55,8 +58,8 @@ std::vector<int64_t> nearest_positions(const ResizeAttributes& attributes, const
     float whole = std::floor(x);
     const float fraction = x - whole;
     switch (attributes.rounding) {
-      case ResizeRounding::round_prefer_floor: whole += fraction > 0.5f ? 1.0f : 0.0f; break;
-      case ResizeRounding::round_prefer_ceil: whole += fraction >= 0.5f ? 1.0f : 0.0f; break;
+      case ResizeRounding::round_prefer_floor: whole += fraction > 0.5f + kTie ? 1.0f : 0.0f; break;
+      case ResizeRounding::round_prefer_ceil: whole += fraction > 0.5f - kTie ? 1.0f : 0.0f; break;
       case ResizeRounding::floor: break;
       case ResizeRounding::ceil: whole = std::ceil(x); break;
       case ResizeRounding::legacy: whole = axis.scale < 1 ? std::ceil(x) : whole; break;

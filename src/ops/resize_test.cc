@@ -43,6 +43,12 @@ TEST(Resize, TakesTheNearestByHalfPixelsUnlessToldOtherwise) {
   EXPECT_THAT(by_scale(x, 0.5f, {{"nearest_mode", "floor"}}), ElementsAre(0, 2));
 }
 
+TEST(Resize, TakesForATieWhatRoundingMovedOffTheMiddle) {
+  std::vector<float> x(22);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i);
+  EXPECT_EQ(by_size(x, 13, {})[6], 10) << "6.5 * 22 / 13 - 0.5 is 10.5, and 10.500001 in single precision";
+}
+
 TEST(Resize, InterpolatesBetweenTheCornersOrTheCentresOfPixels) {
   EXPECT_THAT(by_scale({1, 2}, 2, linear("half_pixel")), ElementsAre(1, 1.25f, 1.75f, 2));
   EXPECT_THAT(by_size({0, 3}, 4, linear("align_corners")), ElementsAre(0, 1, 2, 3));

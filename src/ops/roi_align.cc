@@ -36,7 +36,9 @@ BinSamples samples(double start, double length, int64_t ratio, int64_t extent) {
   if (ratio == 0) {
     if (!(result.total > 0)) return result;  // an empty region
     // A region may be far larger than the image: its samples out there are not visited one by one.
-    const auto clip = [&](double i) { return static_cast<int64_t>(std::clamp(i, 0.0, std::min(result.total, 0x1p53))); };
+    const auto clip = [&](double i) {
+      return static_cast<int64_t>(std::clamp(i, 0.0, std::min(result.total, 0x1p53)));
+    };
     first = clip(std::floor((-1 - start) / step) - 1);
     last = clip(std::ceil((static_cast<double>(extent) - start) / step) + 1);
   }
@@ -122,7 +124,8 @@ struct RoiAlign final : Operator {
       }
     const double total = std::max(rows.total, 0.0) * std::max(columns.total, 0.0);
     if (!maximum) return sum / std::max(total, 1.0);
-    const bool all_inside = static_cast<double>(rows.inside.size()) * static_cast<double>(columns.inside.size()) == total;
+    const bool all_inside =
+        static_cast<double>(rows.inside.size()) * static_cast<double>(columns.inside.size()) == total;
     if (total == 0) return 0;
     return all_inside ? largest : std::max(largest, 0.0);
   }

@@ -81,8 +81,7 @@ struct ScatterND final : Operator {
   }
 
   Result<void> compute(Args in, Outs out) const override {
-    const std::vector<int64_t> offsets =
-        FOVEA_TRY(read_index_tuples(in[1], in[0].shape, strides_of(in[0].shape)));
+    const std::vector<int64_t> offsets = FOVEA_TRY(read_index_tuples(in[1], in[0].shape, strides_of(in[0].shape)));
     copy_all(in[0], out[0]);
     const int64_t slice = extent_product(in[0].shape, in[1].shape.back(), in[0].rank());
     return dispatch_reduction(in[0].dtype, reduction, [&]<class T>(auto combine) {

@@ -17,8 +17,8 @@ Result<Reduction> read_reduction(Attributes& attributes, int opset);
 
 /// The type in which elements are combined: sums of small integers wrap around on the way back.
 template <class T>
-using Combined = std::conditional_t<std::is_integral_v<T>,
-                                    std::conditional_t<std::is_unsigned_v<T>, uint64_t, int64_t>, Compute<T>>;
+using Combined =
+    std::conditional_t<std::is_integral_v<T>, std::conditional_t<std::is_unsigned_v<T>, uint64_t, int64_t>, Compute<T>>;
 
 /// Calls body.operator()<T>(combine) with T combine(T old, T update).
 template <class Body>

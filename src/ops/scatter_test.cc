@@ -12,8 +12,8 @@ using ::testing::ElementsAre;
 TEST(ScatterElements, WritesInOrder) {
   const auto x = Tensor::of<float>({1, 5}, {1, 2, 3, 4, 5});
   const auto indices = Tensor::of<int64_t>({1, 3}, {1, -2, 1}), updates = Tensor::of<float>({1, 3}, {6, 7, 8});
-  for (const TestNode& node : {TestNode{"ScatterElements", 18, {{"axis", int64_t{1}}}},
-                               TestNode{"Scatter", 9, {{"axis", int64_t{-1}}}}}) {
+  for (const TestNode& node :
+       {TestNode{"ScatterElements", 18, {{"axis", int64_t{1}}}}, TestNode{"Scatter", 9, {{"axis", int64_t{-1}}}}}) {
     const auto y = run_node(node, {x, indices, updates});
     ASSERT_TRUE(y.ok()) << y.error().to_string();
     EXPECT_THAT((*y)[0].values<float>(), ElementsAre(1, 8, 3, 7, 5));
@@ -22,9 +22,9 @@ TEST(ScatterElements, WritesInOrder) {
 
 TEST(ScatterElements, CombinesInTheTypesOwnArithmetic) {
   const auto run = [](std::string reduction) {
-    return *run_node({"ScatterElements", 18, {{"reduction", reduction}}},
-                     {Tensor::of<uint8_t>({2}, {200, 3}), Tensor::of<int32_t>({2}, {0, 0}),
-                      Tensor::of<uint8_t>({2}, {100, 2})});
+    return *run_node(
+        {"ScatterElements", 18, {{"reduction", reduction}}},
+        {Tensor::of<uint8_t>({2}, {200, 3}), Tensor::of<int32_t>({2}, {0, 0}), Tensor::of<uint8_t>({2}, {100, 2})});
   };
   EXPECT_THAT(run("add")[0].values<uint8_t>(), ElementsAre(46, 3)) << "302 wraps around";
   EXPECT_THAT(run("mul")[0].values<uint8_t>(), ElementsAre(64, 3));

@@ -48,7 +48,7 @@ inline constexpr DType kAnyType[] = {DType::f32, DType::f64, DType::f16,    DTyp
                                      DType::u8,  DType::i16, DType::u16,    DType::i32,  DType::u32,
                                      DType::i64, DType::u64, DType::boolean};
 inline constexpr DType kIntegers[] = {DType::i8,  DType::u8,  DType::i16, DType::u16,
-                                       DType::i32, DType::u32, DType::i64, DType::u64};
+                                      DType::i32, DType::u32, DType::i64, DType::u64};
 inline constexpr DType kIndexTypes[] = {DType::i32, DType::i64};
 inline constexpr DType kBoolean[] = {DType::boolean};
 

@@ -60,9 +60,7 @@ Result<SliceGeometry> Slice::resolve(const Inputs& in) const {
   return result;
 }
 
-Result<Types> Slice::infer(const Inputs& in) const {
-  return Types{{in.dtype(0), FOVEA_TRY(resolve(in)).extents}};
-}
+Result<Types> Slice::infer(const Inputs& in) const { return Types{{in.dtype(0), FOVEA_TRY(resolve(in)).extents}}; }
 
 Result<void> Slice::compute(Args in, Outs out) const {
   if (out[0].size() == 0) return {};

@@ -43,7 +43,8 @@ TEST(Slice, WalksBackwards) {
 
 TEST(Slice, ReadsAttributesBeforeOpset10) {
   const auto x = Tensor::of<float>({2, 3}, {0, 1, 2, 3, 4, 5});
-  const auto y = run_node({"Slice", 9, {{"starts", Integers{1}}, {"ends", Integers{1000}}, {"axes", Integers{1}}}}, {x});
+  const auto y =
+      run_node({"Slice", 9, {{"starts", Integers{1}}, {"ends", Integers{1000}}, {"axes", Integers{1}}}}, {x});
   ASSERT_TRUE(y.ok()) << y.error().to_string();
   EXPECT_THAT((*y)[0].values<float>(), ElementsAre(1, 2, 4, 5));
 }

@@ -1,6 +1,7 @@
 #include "ops/softmax.h"
 
 #include <cmath>
+#include <vector>
 
 #include "ops/attributes.h"
 #include "ops/catalogue.h"
@@ -11,15 +12,30 @@
 namespace fovea::ops {
 namespace {
 
+// ONNX defines Softmax and LogSoftmax as functions of ReduceMax, Sub, Exp, ReduceSum, Div and Log on T, and its tests
+// expect the bits of that: 16-bit floats are rounded after each. For float and double, double holds every step.
 template <class T>
-void soft(const T* x, T* y, int64_t length, int64_t stride, bool logarithm) {
+double step(double value) {
+  if constexpr (sizeof(T) == 2)
+    return static_cast<double>(static_cast<float>(convert<T>(value)));
+  else
+    return value;
+}
+
+/// `row` has room for `length` numbers.
+template <class T>
+void soft(const T* x, T* y, int64_t length, int64_t stride, double* row, bool logarithm) {
   double largest = -INFINITY, sum = 0;
   for (int64_t k = 0; k < length; ++k) largest = std::fmax(largest, static_cast<double>(x[k * stride]));
-  for (int64_t k = 0; k < length; ++k) sum += std::exp(static_cast<double>(x[k * stride]) - largest);
   for (int64_t k = 0; k < length; ++k) {
-    const double centred = static_cast<double>(x[k * stride]) - largest;
-    y[k * stride] = convert<T>(logarithm ? centred - std::log(sum) : std::exp(centred) / sum);
+    const double centred = step<T>(static_cast<double>(x[k * stride]) - largest);
+    const double exponential = step<T>(std::exp(centred));
+    sum += exponential;
+    row[k] = logarithm ? centred : exponential;
   }
+  sum = step<T>(sum);
+  const double shift = step<T>(std::log(sum));
+  for (int64_t k = 0; k < length; ++k) y[k * stride] = convert<T>(logarithm ? row[k] - shift : row[k] / sum);
 }
 
 // 1 for the first of the largest.
@@ -51,6 +67,7 @@ Result<void> Softmax::compute(Args in, Outs out) const {
   const int64_t outer = extent_product(in[0].shape, 0, at);
   const int64_t length = extent_product(in[0].shape, at, flatten_rest ? in[0].rank() : at + 1);
   const int64_t inner = flatten_rest ? 1 : extent_product(in[0].shape, at + 1, in[0].rank());
+  std::vector<double> row(static_cast<size_t>(kind == Kind::hard ? 0 : length));
   return dispatch<FloatTypes>(in[0].dtype, [&]<class T>() {
     for (int64_t o = 0; o < outer; ++o)
       for (int64_t i = 0; i < inner; ++i) {
@@ -60,7 +77,7 @@ Result<void> Softmax::compute(Args in, Outs out) const {
         if (kind == Kind::hard)
           hard(x, y, length, inner);
         else
-          soft(x, y, length, inner, kind == Kind::log_soft);
+          soft(x, y, length, inner, row.data(), kind == Kind::log_soft);
       }
   });
 }

@@ -37,6 +37,17 @@ TEST(Softmax, RefusesAxesOutsideTheRank) {
   EXPECT_EQ(y.error().code, ErrorCode::invalid_model);
 }
 
+TEST(Softmax, RoundsEveryStepOfHalfPrecision) {
+  std::vector<f16> x(11, f16(-1.0f));
+  x[0] = f16(0.0f);
+  const double exponential = static_cast<double>(f16(std::exp(-1.0))),
+               sum = static_cast<double>(f16(1 + 10 * exponential));
+  const auto y = values_of<f16>(run_node({"Softmax", 13}, {Tensor::of<f16>({11}, x)}));
+  ASSERT_EQ(y.size(), 11u);
+  EXPECT_EQ(y[0].bits, f16(1 / sum).bits);
+  EXPECT_EQ(y[1].bits, f16(exponential / sum).bits);
+}
+
 TEST(Hardmax, MarksTheFirstOfTheLargest) {
   const auto y = run_node({"Hardmax", 13}, {Tensor::of<float>({2, 3}, {1, 5, 5, 0, 0, -1})});
   EXPECT_THAT(values_of<float>(y), ::testing::ElementsAre(0, 1, 0, 1, 0, 0));

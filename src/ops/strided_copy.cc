@@ -43,8 +43,9 @@ struct Run {
 std::vector<Run> runs_of(const std::vector<int64_t>& map) {
   std::vector<Run> runs;
   for (size_t i = 0; i < map.size(); ++i) {
-    const bool joins = !runs.empty() && (map[i] < 0 ? runs.back().in < 0
-                                                    : runs.back().in >= 0 && map[i] == runs.back().in + runs.back().length);
+    const bool joins =
+        !runs.empty() &&
+        (map[i] < 0 ? runs.back().in < 0 : runs.back().in >= 0 && map[i] == runs.back().in + runs.back().length);
     if (joins)
       ++runs.back().length;
     else
@@ -76,8 +77,8 @@ StridedBox simplified(const StridedBox& box) {
   for (size_t i = 0; i < box.extents.size(); ++i) {
     const int64_t extent = box.extents[i];
     if (extent == 1) continue;
-    const bool joins = !result.extents.empty() && result.from.back() == box.from[i] * extent &&
-                       result.to.back() == box.to[i] * extent;
+    const bool joins =
+        !result.extents.empty() && result.from.back() == box.from[i] * extent && result.to.back() == box.to[i] * extent;
     if (joins) {
       result.extents.back() *= extent;
       result.from.back() = box.from[i];

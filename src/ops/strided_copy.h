@@ -34,8 +34,9 @@ inline std::byte* elements(const MutableView& y, int64_t offset) {
 /// The bytes of a whole operand under another shape.
 void copy_all(const TensorView& from, const MutableView& to);
 
-/// out[i, j, ...] = in[maps[0][i], maps[1][j], ...]. An empty map is the identity; -1 in a map, or in any of them, gives
-/// `fill`, one element (zero bytes if null). Precondition: maps have out's extents, their entries lie within in's.
+/// out[i, j, ...] = in[maps[0][i], maps[1][j], ...]. An empty map is the identity; -1 in a map, or in any of them,
+/// gives `fill`, one element (zero bytes if null). Precondition: maps have out's extents, their entries lie within
+/// in's.
 using AxisMaps = std::vector<std::vector<int64_t>>;
 void copy_mapped(const TensorView& in, const AxisMaps& maps, const void* fill, const MutableView& out);
 

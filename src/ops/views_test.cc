@@ -36,14 +36,14 @@ TEST(Reshape, TakesZerosLiterallyWhereAllowed) {
 
 TEST(Reshape, RefusesWhatDoesNotFit) {
   const int64_t big = std::numeric_limits<int64_t>::max();
-  for (const Integers& shape : std::vector<Integers>{
-           {4}, {-1, -1}, {-2, 3}, {-1, 4}, {6, 1, 0}, {big, big, -1}, {big, 2}, Integers(100, 1)})
+  for (const Integers& shape :
+       std::vector<Integers>{{4}, {-1, -1}, {-2, 3}, {-1, 4}, {6, 1, 0}, {big, big, -1}, {big, 2}, Integers(100, 1)})
     EXPECT_FALSE(reshaped({"Reshape", 13}, {zeros({2, 3}), integers(shape)}).ok()) << to_string(shape);
 }
 
 TEST(Reshape, KeepsTheElementsInOrder) {
-  const auto y = run_node({"Reshape", 13}, {Tensor::of<bf16>({2, 2}, {bf16(1.f), bf16(2.f), bf16(3.f), bf16(4.f)}),
-                                            integers({4})});
+  const auto y = run_node({"Reshape", 13},
+                          {Tensor::of<bf16>({2, 2}, {bf16(1.f), bf16(2.f), bf16(3.f), bf16(4.f)}), integers({4})});
   ASSERT_TRUE(y.ok());
   EXPECT_THAT((*y)[0].values<bf16>(), ElementsAre(1, 2, 3, 4));
 }

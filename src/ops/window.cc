@@ -102,20 +102,22 @@ Result<Window> resolve_window(const WindowAttributes& attributes, std::span<cons
       continue;
     }
     const int64_t room = axis.input + axis.pad_begin + axis.pad_end - axis.extent();
-    if (room < 0)
-      return invalid_model("a window of {} is larger than the padded input of {}", axis.extent(), room + axis.extent());
-    // VALID rounds down even in ceil_mode: ONNX gives ceil((input - extent + 1) / stride).
-    const bool ceil = attributes.ceil_mode && attributes.auto_pad == AutoPad::notset;
-    axis.output = (ceil ? ceil_div(room, axis.stride) : room / axis.stride) + 1;
+    // ONNX's text has VALID round down even in ceil_mode; its own shape inference and ONNX Runtime round up.
+    if (attributes.ceil_mode)
+      axis.output = (room < 0 ? -(-room / axis.stride) : ceil_div(room, axis.stride)) + 1;
+    else
+      axis.output = room < 0 ? 0 : room / axis.stride + 1;
     // A window that would start in the padding at the end is dropped.
-    if (ceil && (axis.output - 1) * axis.stride >= axis.input + axis.pad_begin) --axis.output;
+    if (attributes.ceil_mode && (axis.output - 1) * axis.stride >= axis.input + axis.pad_begin) --axis.output;
+    if (axis.output < 1)
+      return invalid_model("a window of {} is larger than the padded input of {}", axis.extent(), room + axis.extent());
   }
   return window;
 }
 
 Result<Window> resolve_transposed_window(const WindowAttributes& attributes, std::span<const int64_t> output_padding,
-                                         std::span<const int64_t> output_shape, int opset,
-                                         std::span<const int64_t> input, std::span<const int64_t> kernel) {
+                                         std::span<const int64_t> output_shape, std::span<const int64_t> input,
+                                         std::span<const int64_t> kernel) {
   Window window = FOVEA_TRY(read_axes(attributes, input, kernel));
   const size_t rank = window.size();
   FOVEA_TRY(check_list("output_padding", output_padding, rank, 0, kMaxPad));
@@ -123,14 +125,14 @@ Result<Window> resolve_transposed_window(const WindowAttributes& attributes, std
   if (output_shape.size() == rank + 2) output_shape = output_shape.subspan(2);
   FOVEA_TRY(check_list("output_shape", output_shape, rank, 1, kMaxExtent));
   const bool same = attributes.auto_pad == AutoPad::same_upper || attributes.auto_pad == AutoPad::same_lower;
-  const bool odd_at_end = (attributes.auto_pad == AutoPad::same_upper) == (opset >= 11);
   for (size_t i = 0; i < rank; ++i) {
     WindowAxis& axis = window[i];
     const int64_t extra = output_padding.empty() ? 0 : output_padding[i];
     const int64_t full = (axis.input - 1) * axis.stride + axis.extent() + extra;
     if (!output_shape.empty() || same) {
       axis.output = output_shape.empty() ? axis.input * axis.stride : output_shape[i];
-      split_pad(axis, std::max<int64_t>(full - axis.output, 0), odd_at_end);
+      // Before opset 11 ONNX's text had the two sides exchanged, but contradicted itself; no runtime followed it.
+      split_pad(axis, std::max<int64_t>(full - axis.output, 0), attributes.auto_pad == AutoPad::same_upper);
     } else {
       axis.output = full - axis.pad_begin - axis.pad_end;
     }

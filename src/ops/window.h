@@ -14,9 +14,9 @@ enum class AutoPad { notset, same_upper, same_lower, valid };
 /// Empty lists stand for ONNX's defaults: stride 1, dilation 1, no pads, the kernel shape of the weight.
 struct WindowAttributes {
   AutoPad auto_pad = AutoPad::notset;
-  std::vector<int64_t> kernel_shape, strides, dilations;
-  std::vector<int64_t> pads;  // begins of all axes, then ends
-  bool ceil_mode = false;     // pools only
+  std::vector<int64_t> kernel_shape = {}, strides = {}, dilations = {};
+  std::vector<int64_t> pads = {};  // begins of all axes, then ends
+  bool ceil_mode = false;          // pools only
 };
 
 /// A window along one spatial axis. Position o of the output sees the inputs o * stride - pad_begin + k * dilation for
@@ -50,10 +50,10 @@ Result<Window> resolve_window(const WindowAttributes& attributes, std::span<cons
                               std::span<const int64_t> kernel = {});
 
 /// The same for a transposed convolution, whose output extents follow from output_padding or are given (`output_shape`,
-/// possibly empty). `opset`: before 11 the odd pad of auto_pad and output_shape went to the other side.
+/// possibly empty).
 Result<Window> resolve_transposed_window(const WindowAttributes& attributes, std::span<const int64_t> output_padding,
-                                         std::span<const int64_t> output_shape, int opset,
-                                         std::span<const int64_t> input, std::span<const int64_t> kernel);
+                                         std::span<const int64_t> output_shape, std::span<const int64_t> input,
+                                         std::span<const int64_t> kernel);
 
 /// {batch, channels, output extents ...}
 Shape output_shape(const Window& window, int64_t batch, int64_t channels);

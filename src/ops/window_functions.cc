@@ -30,9 +30,7 @@ struct CosineWindow final : Operator {
   bool periodic;  // N is the number of samples, not one less
   CosineWindow(Cosines c, DType d, bool p) : cosines(c), dtype(d), periodic(p) {}
 
-  Result<Types> infer(const Inputs& in) const override {
-    return one_output(dtype, {FOVEA_TRY(in.integer(0))});
-  }
+  Result<Types> infer(const Inputs& in) const override { return one_output(dtype, {FOVEA_TRY(in.integer(0))}); }
 
   Result<void> compute(Args, Outs out) const override {
     const auto count = out[0].size();

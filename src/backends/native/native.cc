@@ -1,0 +1,105 @@
+#include "backends/native/native.h"
+
+#include <charconv>
+
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "cpu/engine.h"
+#include "fovea/version.h"
+#include "passes/specialise.h"
+
+namespace fovea::backends {
+namespace {
+
+class NativeEngine final : public Engine {
+ public:
+  explicit NativeEngine(std::unique_ptr<cpu::Engine> engine) : engine_(std::move(engine)) {
+    const Graph& graph = engine_->graph();
+    const auto port = [&](ValueId id) { return Port{graph.value(id).name, graph.value(id).type}; };
+    for (ValueId id : passes::fed_inputs(graph)) inputs_.push_back(port(id));
+    for (ValueId id : graph.outputs) outputs_.push_back(port(id));
+  }
+
+  std::span<const Port> inputs() const override { return inputs_; }
+  std::span<const Port> outputs() const override { return outputs_; }
+  int threads() const override { return engine_->threads(); }
+
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, std::vector<StepTime>* steps) override {
+    if (!steps) return engine_->run(inputs);
+    std::vector<cpu::StepProfile> profile;
+    auto outputs = engine_->run(inputs, &profile);
+    steps->clear();
+    for (cpu::StepProfile& step : profile)
+      steps->push_back({std::move(step.node), std::move(step.kernel), step.ms, step.gmac});
+    return outputs;
+  }
+
+  Result<void> prepare(std::span<const TensorType> inputs) override { return engine_->prepare(inputs); }
+
+ private:
+  std::unique_ptr<cpu::Engine> engine_;
+  std::vector<Port> inputs_, outputs_;
+};
+
+constexpr Option kOptions[] = {
+    {"fast_kernels", "true (default), or false: reference kernels everywhere, no passes; slow, for comparing"},
+    {"max_plans", "plans kept for different input shapes (default 16); the least recently used goes"},
+};
+
+Error bad_value(std::string_view name, std::string_view value, std::string_view expected) {
+  return invalid_argument("option {}={} of backend native", name, value).with_fix(fmt::format("give {}", expected));
+}
+
+Result<cpu::EngineOptions> engine_options(const CompileOptions& options) {
+  cpu::EngineOptions result;
+  result.threads = options.threads;
+  for (const auto& [name, value] : options.options) {
+    if (name == "fast_kernels") {
+      if (value != "true" && value != "false") return bad_value(name, value, "true or false");
+      result.fast_kernels = value == "true";
+    } else if (name == "max_plans") {
+      const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result.max_plans);
+      if (error != std::errc() || end != value.data() + value.size() || result.max_plans < 1)
+        return bad_value(name, value, "a number of at least 1");
+    } else {
+      std::vector<std::string_view> names;
+      for (const Option& option : kOptions) names.push_back(option.name);
+      return invalid_argument("backend native has no option \"{}\"", name)
+          .with_fix(fmt::format("it has {}", fmt::join(names, ", ")));
+    }
+  }
+  return result;
+}
+
+class NativeBackend final : public Backend {
+ public:
+  std::string_view name() const override { return "native"; }
+  std::string library() const override { return fmt::format("fovea {}", version()); }
+  std::span<const std::string_view> devices() const override {
+    static constexpr std::string_view kDevices[] = {"cpu"};
+    return kDevices;
+  }
+  std::span<const Option> options() const override { return kOptions; }
+
+  Result<std::unique_ptr<Engine>> compile(const Source& source, std::string_view /*device*/,
+                                          const CompileOptions& options) const override {
+    if (options.precision != Precision::fp32)
+      return invalid_argument("backend native computes in fp32 only, not in {}", name_of(options.precision))
+          .with_fix("use --precision fp32");
+    if (!source.graph)
+      return unsupported("backend native takes ONNX models only").at(source.path.string()).with_fix("export to ONNX");
+    const cpu::EngineOptions engine = FOVEA_TRY(engine_options(options));
+    return std::unique_ptr<Engine>(
+        std::make_unique<NativeEngine>(FOVEA_TRY(cpu::Engine::compile(source.graph, engine))));
+  }
+};
+
+}  // namespace
+
+const Backend* native() {
+  static const NativeBackend backend;
+  return &backend;
+}
+
+}  // namespace fovea::backends

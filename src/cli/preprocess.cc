@@ -1,0 +1,103 @@
+// fovea preprocess IMAGE [MODEL]: the tensor that a model would see, as a .npy file.
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/load.h"
+#include "cli/output.h"
+#include "pipeline/photos.h"
+#include "pipeline/stopwatch.h"
+#include "tasks/model_input.h"
+#include "tasks/npy.h"
+
+namespace fovea::cli {
+namespace {
+
+struct Options {
+  ModelFlags model;
+  RecipeFlags recipe;
+  std::string image, output;
+  Format format = Format::text;
+};
+
+Result<tasks::Recipe> find_recipe(const Options& options, const tasks::Settings& settings,
+                                  std::optional<tasks::Settings> config) {
+  if (!options.model.path.empty()) {
+    const auto shapes = FOVEA_TRY(options.model.input_shapes());
+    return recipe_of(FOVEA_TRY(load_model(options.model, shapes)), settings, std::move(config));
+  }
+  if (!config && !settings.describes_input())
+    return invalid_argument("nothing says how the photo is to be preprocessed")
+        .with_fix("give a MODEL, --config FILE, or flags such as --size 224");
+  std::vector<tasks::Settings> sources;
+  if (config) sources.push_back(*std::move(config));
+  return tasks::resolve_recipe(settings, sources, {});
+}
+
+Result<Tensor> make_tensor(const tasks::Recipe& recipe, image::ImageView photo) {
+  const image::Transform transform = FOVEA_TRY(image::Transform::create(recipe.transform));
+  const image::Image pixels = FOVEA_TRY(transform.pixels(photo));
+  Tensor tensor = FOVEA_TRY(tasks::allocate_input(recipe.facts.input, 1, pixels.size()));
+  FOVEA_TRY(tasks::write_input(transform, pixels.view(), tensor.mutable_view(), 0));
+  return tensor;
+}
+
+int preprocess(const Options& options, Console& console) {
+  auto settings = options.recipe.settings();
+  if (!settings.ok()) return console.fail(settings.error(), kWrongUsage);
+  auto config = options.recipe.config_settings();
+  if (!config.ok()) return console.fail(config.error(), kWrongUsage);
+  const auto recipe = find_recipe(options, *settings, *std::move(config));
+  if (!recipe.ok()) return console.fail(recipe.error());
+  for (const std::string& note : recipe->notes) console.note(note);
+
+  const auto list = pipeline::find_photos(std::span(&options.image, 1), console.in);
+  if (!list.failures.empty()) return console.fail(list.failures.front(), kSomeInputsFailed);
+  if (list.photos.size() != 1)
+    return console.fail(invalid_argument("{} photos, but one .npy file takes one", list.photos.size())
+                            .at(options.image)
+                            .with_fix("name one photo"),
+                        kWrongUsage);
+  pipeline::Stopwatch decoding;
+  const auto photo = pipeline::decode_photo(list.photos[0], {.apply_orientation = recipe->apply_orientation});
+  if (!photo.ok()) return console.fail(photo.error(), kSomeInputsFailed);
+  const double decode_ms = decoding.ms();
+  pipeline::Stopwatch preprocessing;
+  const auto tensor = make_tensor(*recipe, photo->view());
+  if (!tensor.ok()) return console.fail(Error(tensor.error()).at(options.image), kSomeInputsFailed);
+  const double preprocess_ms = preprocessing.ms();
+  if (const auto written = tasks::write_npy(options.output, *tensor); !written.ok())
+    return console.fail(written.error(), kSomeInputsFailed);
+
+  if (options.format == Format::json)
+    write_json_line(console.out,
+                    {{"image", options.image},
+                     {"file", options.output},
+                     {"dtype", name_of(tensor->dtype())},
+                     {"shape", tensor->shape()},
+                     {"recipe", tasks::describe(recipe->transform)},
+                     {"ms", {{"decode", significant(decode_ms, 6)}, {"preprocess", significant(preprocess_ms, 6)}}}});
+  else
+    console.out << fmt::format("{}  {}  ({}; decode {:.1f} ms, preprocess {:.1f} ms)\n", printable(options.output),
+                               to_string(tensor->type()), tasks::describe(recipe->transform), decode_ms, preprocess_ms);
+  return kDone;
+}
+
+}  // namespace
+
+Command add_preprocess(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("preprocess", "write the tensor that a model would see of a photo");
+  command->add_option("IMAGE", options->image, "a photo, or - for bytes on stdin")->required()->option_text(" ");
+  options->model.add_to(*command, false);
+  command->add_option("-o,--output", options->output, "where the tensor goes")->required()->option_text("FILE.npy");
+  add_format_flag(*command, options->format, false);
+  options->recipe.add_to(*command, false);
+  command->footer(
+      "Examples:\n  fovea preprocess photo.jpg model.onnx -o input.npy\n"
+      "  fovea preprocess photo.jpg --config preprocessor_config.json -o input.npy");
+  return {command, [options](Console& console) { return preprocess(*options, console); }};
+}
+
+}  // namespace fovea::cli

@@ -1,0 +1,58 @@
+// The native engine: a graph compiled for this CPU. One plan for each set of input shapes, made when first seen and
+// kept.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fovea/result.h"
+#include "fovea/tensor.h"
+#include "graph/graph.h"
+
+namespace fovea::cpu {
+
+struct EngineOptions {
+  int threads = 0;           // 0: the cores that the cgroup grants
+  bool fast_kernels = true;  // false: reference kernels everywhere, no passes: the oracle of tests
+  size_t max_plans = 16;     // specialised plans kept; the least recently used goes
+};
+
+/// What run() did with its time, for one step of the plan that ran last.
+struct StepProfile {
+  std::string node;    // 'Conv "layer1.0.conv1"'
+  std::string kernel;  // "gemm_avx2_6x16", "reference"
+  double ms = 0;
+  double gmac = 0;
+};
+
+/// Thread safety: run() may be called from several threads at once; each call uses a context of its own (arena and
+/// thread pool), contexts are kept for later calls.
+class Engine {
+ public:
+  /// Error: unsupported or invalid_model where an operator cannot be parsed; what depends on input shapes is only found
+  /// when they are known: compile does not guess them.
+  static Result<std::unique_ptr<Engine>> compile(std::shared_ptr<const Graph> graph, const EngineOptions& options = {});
+  ~Engine();
+
+  const Graph& graph() const;
+  int threads() const;
+
+  /// One tensor for each graph input without a default, in the order of graph().inputs; the result in the order of
+  /// graph().outputs. Error: invalid_argument where a dtype, rank or fixed extent differs from the model's; those of
+  /// the shape rules for this set of shapes, naming the node; out_of_memory.
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs);
+  /// The same, timing each step.
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, std::vector<StepProfile>* profile);
+
+  /// Makes and keeps the plan for these shapes, so that the first run does not pay for it.
+  Result<void> prepare(std::span<const TensorType> inputs);
+
+ private:
+  struct Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fovea::cpu

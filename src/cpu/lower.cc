@@ -1,0 +1,119 @@
+#include "cpu/lower.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "cpu/steps/steps.h"
+#include "ops/shapes.h"
+#include "ops/views.h"
+
+namespace fovea::cpu {
+namespace {
+
+struct Maker {
+  std::string_view domain, op_type;
+  StepMaker make;
+};
+
+// clang-format off
+constexpr Maker kMakers[] = {
+    {"", "Abs", make_unary_step},
+    {"", "Add", make_binary_step},
+    {"", "Clip", make_unary_step},
+    {"", "Concat", make_copy_step},
+    {"", "Div", make_binary_step},
+    {"", "Erf", make_unary_step},
+    {"", "Exp", make_unary_step},
+    {"", "Expand", make_copy_step},
+    {"", "Gelu", make_unary_step},
+    {"", "Gemm", make_linear_step},
+    {"", "GlobalAveragePool", make_mean_step},
+    {"", "HardSigmoid", make_unary_step},
+    {"", "HardSwish", make_unary_step},
+    {"", "LayerNormalization", make_norm_step},
+    {"", "LeakyRelu", make_unary_step},
+    {"", "MatMul", make_linear_step},
+    {"", "MatMul", make_matmul_step},
+    {"", "Max", make_binary_step},
+    {"", "Min", make_binary_step},
+    {"", "Mul", make_binary_step},
+    {"", "Neg", make_unary_step},
+    {"", "RMSNormalization", make_norm_step},
+    {"", "Reciprocal", make_unary_step},
+    {"", "ReduceMean", make_mean_step},
+    {"", "ReduceSum", make_mean_step},
+    {"", "Relu", make_unary_step},
+    {"", "Sigmoid", make_unary_step},
+    {"", "Slice", make_copy_step},
+    {"", "Softmax", make_softmax_step},
+    {"", "Split", make_copy_step},
+    {"", "Sqrt", make_unary_step},
+    {"", "Sub", make_binary_step},
+    {"", "Swish", make_unary_step},
+    {"", "Tanh", make_unary_step},
+    {"", "Transpose", make_copy_step},
+    {"fovea", "AveragePool", make_pool_step},
+    {"fovea", "Conv", make_depthwise_step},
+    {"fovea", "Conv", make_conv_step},
+    {"fovea", "MatMul", make_linear_step},
+    {"fovea", "MaxPool", make_pool_step},
+};
+// clang-format on
+
+/// Whether a transpose only moves axes of extent 1.
+bool keeps_order(const LowerNode& node) {
+  if (!node.node.is("Transpose")) return false;
+  std::vector<int64_t> perm = node.integers("perm");
+  const auto rank = static_cast<int64_t>(node.shape(0).size());
+  if (perm.empty())
+    for (int64_t d = rank; d-- > 0;) perm.push_back(d);
+  int64_t last = -1;
+  for (int64_t d : perm) {
+    if (d < 0 || d >= rank) return false;
+    if (node.shape(0)[static_cast<size_t>(d)] == 1) continue;
+    if (d < last) return false;
+    last = d;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<std::vector<int64_t>> view_offsets(const LowerNode& node) {
+  if (!node.has(0) || node.node.outputs.empty()) return std::nullopt;
+  const bool same_size =
+      element_count(node.shape(0)) == element_count(node.out_shape()) && node.inputs[0].dtype == node.outputs[0].dtype;
+  if (same_size && node.node.outputs.size() == 1 &&
+      (ops::only_reshapes(node.node) || keeps_order(node) ||
+       (node.node.is("Cast") && node.inputs[0].dtype == node.outputs[0].dtype)))
+    return std::vector<int64_t>{0};
+  return std::nullopt;
+}
+
+Result<StepPtr> make_step(const LowerNode& node, bool fast_kernels) {
+  const auto empty = [](const TensorType& type) { return element_count(type.shape) == 0; };
+  const bool any_empty = std::ranges::any_of(node.inputs, empty) || std::ranges::any_of(node.outputs, empty);
+  if (fast_kernels && !any_empty)
+    for (const Maker& maker : kMakers)
+      if (node.node.is(maker.op_type, maker.domain))
+        if (StepPtr step = maker.make(node)) return step;
+  return make_reference_step(node);
+}
+
+double giga_macs(const LowerNode& node) {
+  const Node& n = node.node;
+  if (n.outputs.empty() || n.outputs[0] == kNoValue) return 0;
+  const auto out = static_cast<double>(element_count(node.out_shape()));
+  if (n.op_type == "Conv" && node.has(1)) {
+    const Shape& w = node.shape(1);
+    return out * static_cast<double>(ops::extent_product(w, 1, static_cast<int64_t>(w.size()))) * 1e-9;
+  }
+  if ((n.op_type == "MatMul" || n.op_type == "Gemm") && node.has(0) && !node.shape(0).empty()) {
+    const Shape& a = node.shape(0);
+    const bool transposed = n.op_type == "Gemm" && node.integer("transA", 0) != 0;
+    return out * static_cast<double>(transposed ? a[0] : a.back()) * 1e-9;
+  }
+  return 0;
+}
+
+}  // namespace fovea::cpu

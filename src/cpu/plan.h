@@ -1,0 +1,65 @@
+// A plan: the steps of one specialised graph in order, each with its kernel, and the place of every value.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "cpu/context.h"
+#include "cpu/engine.h"
+#include "cpu/packed_weights.h"
+#include "cpu/step.h"
+#include "passes/specialise.h"
+
+namespace fovea::cpu {
+
+class Plan {
+ public:
+  /// `graph`: every value has a concrete type. Views of other values take no step and no memory; elementwise steps
+  /// write over what nobody reads any more; graph outputs are computed where the caller gets them.
+  static Result<std::unique_ptr<const Plan>> make(Graph graph, const passes::Operators& operators,
+                                                  PackedWeights& weights, const EngineOptions& options);
+
+  /// One tensor for each of fed_inputs(graph()), of the types that the plan was made for. Error: a step's, with its
+  /// node; out_of_memory.
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, Context& context,
+                                  std::vector<StepProfile>* profile) const;
+
+  const Graph& graph() const { return graph_; }
+  int64_t arena_bytes() const { return arena_bytes_; }
+
+ private:
+  friend class PlanMaker;
+  enum class Home { none, constant, input, output, arena };
+  struct Place {
+    Home home = Home::none;
+    size_t index = 0;    // of the input or output
+    int64_t offset = 0;  // bytes into it, or into the arena
+  };
+  struct BoundStep {
+    StepPtr step;
+    std::string label;
+    double gmac = 0;
+    int64_t scratch_offset = 0;
+  };
+  /// An output of the caller's.
+  struct Output {
+    ValueId value = kNoValue;
+    TensorType type;
+    bool computed_in_place = false;  // else it is shared (constant, input) or copied when all is done
+    size_t same_as = 0;              // an earlier output with the same value, or its own index
+  };
+
+  Plan() = default;
+  void* address(ValueId id, std::span<const Tensor> inputs, std::span<Tensor> outputs, std::byte* arena) const;
+
+  Graph graph_;
+  std::vector<Place> places_;    // by value
+  std::vector<ValueId> moving_;  // values whose address differs between runs: inputs, outputs and their views
+  std::vector<BoundStep> steps_;
+  std::vector<Output> outputs_;
+  int64_t arena_bytes_ = 0;
+  uint64_t serial_ = 0;
+};
+
+}  // namespace fovea::cpu

@@ -1,0 +1,70 @@
+// A graph with its plans: one for each set of input types, and behind a node whose result types only data shows, a
+// program for the rest of the graph.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "cpu/plan.h"
+
+namespace fovea::cpu {
+
+class Program {
+ public:
+  /// What all programs of an engine share.
+  struct Shared {
+    EngineOptions options;
+    PackedWeights weights;
+  };
+  /// Error: an operator that cannot be parsed, with its node.
+  static Result<std::unique_ptr<Program>> make(Graph graph, std::shared_ptr<Shared> shared, size_t max_plans,
+                                               int depth = 0);
+
+  /// Inputs as fed_inputs(graph) lists them.
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, Context& context, std::vector<StepProfile>* profile);
+
+  /// Makes the plan for these types up to the first node whose result types only data shows.
+  Result<void> prepare(std::span<const TensorType> inputs);
+
+ private:
+  /// Where an operand comes from.
+  struct Source {
+    enum class Kind { none, constant, plan_output, result } kind = Kind::none;
+    size_t index = 0;
+    Tensor constant;
+  };
+  /// The node that ends a segment, and what follows it.
+  struct Blocking {
+    Node node;
+    std::string label;
+    std::shared_ptr<const ops::Operator> op;  // nullptr: control flow
+    std::vector<Source> inputs, captures;
+    std::unique_ptr<Program> rest;
+    std::vector<Source> rest_inputs;
+
+    Result<std::vector<Tensor>> run(std::span<const Tensor> plan_outputs) const;
+  };
+  struct Segment {
+    std::vector<TensorType> inputs;
+    std::unique_ptr<const Plan> plan;
+    std::unique_ptr<Blocking> blocking;  // nullptr: the plan's outputs are the graph's
+  };
+
+  Program() = default;
+  Result<std::shared_ptr<const Segment>> segment_for(std::vector<TensorType> inputs);
+  Result<std::shared_ptr<const Segment>> make_segment(std::vector<TensorType> inputs) const;
+  Result<std::unique_ptr<Blocking>> split(passes::Specialised& specialised) const;
+
+  Graph graph_;
+  passes::Operators operators_;
+  std::shared_ptr<Shared> shared_;
+  size_t max_plans_ = 1;
+  int depth_ = 0;
+  std::mutex mutex_;
+  std::list<std::shared_ptr<const Segment>> segments_;  // the most recently used first
+};
+
+}  // namespace fovea::cpu

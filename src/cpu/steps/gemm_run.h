@@ -1,0 +1,27 @@
+// Running a matrix product with packed weights over all threads.
+#pragma once
+
+#include "base/thread_pool.h"
+#include "kernels/gemm.h"
+
+namespace fovea::cpu {
+
+/// A dense left operand: rows one behind the other.
+struct DenseProduct {
+  const kernels::GemmKernel* kernel = nullptr;
+  const float* a = nullptr;
+  int64_t rows = 0, depth = 0, a_stride = 0;
+  const float* packed = nullptr;
+  int64_t columns = 0;
+  float* c = nullptr;
+  int64_t c_stride = 0;
+  kernels::Epilogue epilogue;  // its pointers at row 0, column 0
+};
+
+/// Rows [begin, end) times panels [first_panel, last_panel), on this thread.
+void run_rows(const DenseProduct& p, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel);
+
+/// The whole product: rows are shared out where there are enough of them, else panels.
+void run_product(const DenseProduct& p, ThreadPool& pool);
+
+}  // namespace fovea::cpu

@@ -1,0 +1,179 @@
+// Steps that treat each row of an f32 operand by itself: softmax, normalisations, means.
+#include <algorithm>
+
+#include "cpu/steps/steps.h"
+#include "kernels/elementwise.h"
+#include "ops/normalization.h"
+#include "ops/reduce.h"
+#include "ops/shapes.h"
+#include "ops/softmax.h"
+
+namespace fovea::cpu {
+namespace {
+
+constexpr int64_t kGrain = 4096;  // floats that are worth a thread
+
+int64_t row_grain(int64_t length) { return std::max<int64_t>(1, kGrain / std::max<int64_t>(length, 1)); }
+
+class SoftmaxStep final : public Step {
+ public:
+  SoftmaxStep(const LowerNode& node, int64_t length)
+      : x_(node.in(0)), y_(node.out()), length_(length), rows_(element_count(node.out_shape()) / length) {}
+
+  Result<void> run(const Bindings& b) const override {
+    const float* x = b.f32(x_);
+    float* y = b.f32_mutable(y_);
+    b.pool->parallel_for(rows_, row_grain(length_), [&](int64_t begin, int64_t end, int) {
+      for (int64_t r = begin; r < end; ++r) kernels::softmax_row(x + r * length_, y + r * length_, length_);
+    });
+    return {};
+  }
+  std::string kernel() const override { return "softmax"; }
+  bool may_overwrite(size_t input) const override { return input == 0; }
+
+ private:
+  ValueId x_, y_;
+  int64_t length_, rows_;
+};
+
+class NormStep final : public Step {
+ public:
+  NormStep(const LowerNode& node, int64_t length, float epsilon, bool rms)
+      : x_(node.in(0)),
+        scale_(node.in(1)),
+        bias_(rms ? kNoValue : node.in(2)),
+        y_(node.out()),
+        length_(length),
+        rows_(element_count(node.out_shape()) / length),
+        epsilon_(epsilon),
+        rms_(rms) {}
+
+  Result<void> run(const Bindings& b) const override {
+    const float *x = b.f32(x_), *scale = b.f32(scale_), *bias = b.f32(bias_);
+    float* y = b.f32_mutable(y_);
+    b.pool->parallel_for(rows_, row_grain(length_), [&](int64_t begin, int64_t end, int) {
+      for (int64_t r = begin; r < end; ++r) {
+        const float* from = x + r * length_;
+        float* to = y + r * length_;
+        if (rms_)
+          kernels::rms_norm_row(from, scale, epsilon_, to, length_);
+        else
+          kernels::layer_norm_row(from, scale, bias, epsilon_, to, length_);
+      }
+    });
+    return {};
+  }
+  std::string kernel() const override { return rms_ ? "rms_norm" : "layer_norm"; }
+  bool may_overwrite(size_t input) const override { return input == 0; }
+
+ private:
+  ValueId x_, scale_, bias_, y_;
+  int64_t length_, rows_;
+  float epsilon_;
+  bool rms_;
+};
+
+/// y[o, i] = factor * sum over r of x[o, r, i].
+class MeanStep final : public Step {
+ public:
+  MeanStep(const LowerNode& node, int64_t outer, int64_t reduced, int64_t inner, float factor)
+      : x_(node.in(0)), y_(node.out()), outer_(outer), reduced_(reduced), inner_(inner), factor_(factor) {}
+
+  Result<void> run(const Bindings& b) const override {
+    const float* x = b.f32(x_);
+    float* y = b.f32_mutable(y_);
+    if (inner_ == 1) {
+      b.pool->parallel_for(outer_, row_grain(reduced_), [&](int64_t begin, int64_t end, int) {
+        for (int64_t o = begin; o < end; ++o) y[o] = kernels::sum(x + o * reduced_, reduced_, factor_);
+      });
+      return {};
+    }
+    // Columns in stretches that fill whole lines of the cache.
+    constexpr int64_t kStretch = 64;
+    const int64_t stretches = (inner_ + kStretch - 1) / kStretch;
+    b.pool->parallel_for(outer_ * stretches, row_grain(reduced_ * kStretch), [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t o = i / stretches, c = i % stretches * kStretch;
+        kernels::sum_rows(x + o * reduced_ * inner_ + c, reduced_, inner_, std::min(kStretch, inner_ - c), factor_,
+                          y + o * inner_ + c);
+      }
+    });
+    return {};
+  }
+  std::string kernel() const override { return "mean"; }
+
+ private:
+  ValueId x_, y_;
+  int64_t outer_, reduced_, inner_;
+  float factor_;
+};
+
+}  // namespace
+
+StepPtr make_softmax_step(const LowerNode& node) {
+  const auto* op = dynamic_cast<const ops::Softmax*>(node.op.get());
+  const auto rank = static_cast<int64_t>(node.shape(0).size());
+  if (op == nullptr || op->kind != ops::Softmax::Kind::soft || !all_f32(node) || rank == 0) return nullptr;
+  const int64_t axis = op->axis < 0 ? op->axis + rank : op->axis;
+  if (!op->flatten_rest && axis != rank - 1) return nullptr;
+  return std::make_unique<SoftmaxStep>(node, ops::extent_product(node.shape(0), axis, rank));
+}
+
+StepPtr make_norm_step(const LowerNode& node) {
+  if (!all_f32(node)) return nullptr;
+  for (size_t i = 1; i < node.node.outputs.size(); ++i)
+    if (node.node.outputs[i] != kNoValue) return nullptr;
+  const auto rank = static_cast<int64_t>(node.shape(0).size());
+  const auto length_from = [&](int64_t axis) {
+    return ops::extent_product(node.shape(0), axis < 0 ? axis + rank : axis, rank);
+  };
+  if (const auto* layer = dynamic_cast<const ops::LayerNormalization*>(node.op.get())) {
+    const int64_t length = length_from(layer->axis);
+    const bool fits =
+        element_count(node.shape(1)) == length && (!node.has(2) || element_count(node.shape(2)) == length);
+    return fits ? std::make_unique<NormStep>(node, length, layer->epsilon, false) : nullptr;
+  }
+  if (const auto* rms = dynamic_cast<const ops::RmsNormalization*>(node.op.get())) {
+    const int64_t length = length_from(rms->axis);
+    if (element_count(node.shape(1)) == length) return std::make_unique<NormStep>(node, length, rms->epsilon, true);
+  }
+  return nullptr;
+}
+
+StepPtr make_mean_step(const LowerNode& node) {
+  if (node.inputs[0].dtype != DType::f32 || node.shape(0).empty()) return nullptr;
+  const Shape& shape = node.shape(0);
+  const auto rank = static_cast<int64_t>(shape.size());
+  std::vector<int64_t> axes;
+  bool mean = true;
+  if (node.node.is("GlobalAveragePool")) {
+    for (int64_t d = 2; d < rank; ++d) axes.push_back(d);
+  } else {
+    const auto* op = dynamic_cast<const ops::Reduce*>(node.op.get());
+    if (op == nullptr) return nullptr;
+    std::vector<ops::Inputs::Input> known(node.inputs.size());
+    for (size_t i = 0; i < known.size(); ++i) known[i] = {node.inputs[i], node.constant(i), node.has(i)};
+    auto resolved = op->resolve_axes(ops::Inputs(known, 1));
+    if (!resolved.ok()) return nullptr;
+    axes = std::move(resolved).value();
+    mean = node.node.is("ReduceMean");
+  }
+  // Axes that lie side by side, but for those of extent 1.
+  std::ranges::sort(axes);
+  int64_t first = rank, last = -1;
+  const auto is_reduced = [&](int64_t d) { return std::ranges::binary_search(axes, d); };
+  for (int64_t d = 0; d < rank; ++d)
+    if (is_reduced(d) && shape[static_cast<size_t>(d)] != 1) {
+      first = std::min(first, d);
+      last = d;
+    }
+  if (last < 0) return nullptr;
+  for (int64_t d = first; d <= last; ++d)
+    if (!is_reduced(d) && shape[static_cast<size_t>(d)] != 1) return nullptr;
+  const int64_t reduced = ops::extent_product(shape, first, last + 1);
+  return std::make_unique<MeanStep>(node, ops::extent_product(shape, 0, first), reduced,
+                                    ops::extent_product(shape, last + 1, rank),
+                                    mean ? 1.0f / static_cast<float>(reduced) : 1.0f);
+}
+
+}  // namespace fovea::cpu

@@ -1,0 +1,33 @@
+// The makers of steps, one line each; lower.cc lists which operators they serve. All but the reference step decline
+// (nullptr) what they cannot do.
+#pragma once
+
+#include "cpu/lower.h"
+#include "kernels/activation.h"
+
+namespace fovea::cpu {
+
+/// Serves every operator: its reference kernel.
+StepPtr make_reference_step(const LowerNode& node);
+
+StepPtr make_copy_step(const LowerNode& node);       // Transpose, Slice, Split, Concat, Expand
+StepPtr make_unary_step(const LowerNode& node);      // Relu, Sigmoid, Gelu, Clip, ...
+StepPtr make_binary_step(const LowerNode& node);     // Add, Sub, Mul, Div, Min, Max
+StepPtr make_softmax_step(const LowerNode& node);    // Softmax along the last axis
+StepPtr make_norm_step(const LowerNode& node);       // LayerNormalization, RMSNormalization
+StepPtr make_mean_step(const LowerNode& node);       // ReduceMean, ReduceSum, GlobalAveragePool
+StepPtr make_linear_step(const LowerNode& node);     // MatMul, Gemm, fovea.MatMul with constant weights
+StepPtr make_matmul_step(const LowerNode& node);     // MatMul of two computed operands
+StepPtr make_conv_step(const LowerNode& node);       // fovea.Conv
+StepPtr make_depthwise_step(const LowerNode& node);  // fovea.Conv with a channel to each group
+StepPtr make_pool_step(const LowerNode& node);       // fovea.MaxPool, fovea.AveragePool
+
+/// The activation that a node is (Relu), or that a fused node carries (its attribute "activation"); nullopt where
+/// kernels have none.
+std::optional<kernels::Activation> activation_of(const LowerNode& node);
+std::optional<kernels::Activation> fused_activation(const LowerNode& node);
+
+/// Whether all inputs and outputs that are there are f32.
+bool all_f32(const LowerNode& node);
+
+}  // namespace fovea::cpu

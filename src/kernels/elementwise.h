@@ -1,0 +1,33 @@
+// Functions of one or two rows of floats, and of whole rows: activations, arithmetic, softmax, normalisation.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/activation.h"
+
+namespace fovea::kernels {
+
+/// y[i] = act(x[i]); y may be x. Errors of exp, erf, tanh: vector_math.inc.h.
+void activate(const Activation& activation, const float* x, float* y, int64_t n);
+
+enum class BinaryKind { add, sub, mul, div, min, max };
+/// y[i] = f(a[i], b[i]); an operand that repeats is one float for all i. y may be a or b (if that one does not repeat).
+void binary(BinaryKind kind, const float* a, bool a_repeats, const float* b, bool b_repeats, float* y, int64_t n);
+
+/// y = exp(x - max x) / sum, over one row. y may be x.
+void softmax_row(const float* x, float* y, int64_t n);
+
+/// y = (x - mean) / sqrt(variance + epsilon) * scale + bias, over one row; bias may be nullptr. y may be x.
+void layer_norm_row(const float* x, const float* scale, const float* bias, float epsilon, float* y, int64_t n);
+/// y = x / sqrt(mean(x^2) + epsilon) * scale. y may be x.
+void rms_norm_row(const float* x, const float* scale, float epsilon, float* y, int64_t n);
+
+/// y[c] = factor * sum over r of x[r * stride + c]: the mean over pixels, where rows are pixels.
+void sum_rows(const float* x, int64_t rows, int64_t stride, int64_t columns, float factor, float* y);
+/// factor * sum of x[0, n).
+float sum(const float* x, int64_t n, float factor);
+
+/// The instruction set that these run with, in Highway's words ("AVX2", "AVX3", "NEON", ...).
+const char* elementwise_target();
+
+}  // namespace fovea::kernels

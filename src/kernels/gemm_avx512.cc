@@ -1,0 +1,39 @@
+// The matrix product's tiles for AVX-512.
+#if defined(__AVX512F__)
+#include "kernels/gemm.h"
+#include "kernels/gemm_isa.h"
+#include "kernels/vector_avx512.h"
+
+namespace fovea::kernels::avx512 {
+namespace {
+
+#include "kernels/gemm_tile.inc.h"
+
+constexpr void (*k12x32[])(const GemmTile&) = {nullptr,
+                                               gemm_tile<Vector, 1, 2>,
+                                               gemm_tile<Vector, 2, 2>,
+                                               gemm_tile<Vector, 3, 2>,
+                                               gemm_tile<Vector, 4, 2>,
+                                               gemm_tile<Vector, 5, 2>,
+                                               gemm_tile<Vector, 6, 2>,
+                                               gemm_tile<Vector, 7, 2>,
+                                               gemm_tile<Vector, 8, 2>,
+                                               gemm_tile<Vector, 9, 2>,
+                                               gemm_tile<Vector, 10, 2>,
+                                               gemm_tile<Vector, 11, 2>,
+                                               gemm_tile<Vector, 12, 2>};
+constexpr void (*k6x64[])(const GemmTile&) = {nullptr,
+                                              gemm_tile<Vector, 1, 4>,
+                                              gemm_tile<Vector, 2, 4>,
+                                              gemm_tile<Vector, 3, 4>,
+                                              gemm_tile<Vector, 4, 4>,
+                                              gemm_tile<Vector, 5, 4>,
+                                              gemm_tile<Vector, 6, 4>};
+
+}  // namespace
+
+const GemmKernel kGemm12x32{"gemm_avx512_12x32", 12, 32, k12x32};
+const GemmKernel kGemm6x64{"gemm_avx512_6x64", 6, 64, k6x64};
+
+}  // namespace fovea::kernels::avx512
+#endif

@@ -1,0 +1,51 @@
+// Eight floats of AVX2 with FMA. Only for files compiled with -mavx2 -mfma.
+#pragma once
+
+#include <cstdint>
+
+#include <immintrin.h>
+
+#define FOVEA_VECTOR_INLINE [[gnu::always_inline]] inline
+
+namespace fovea::kernels::avx2 {
+
+struct Vector {
+  using F = __m256;
+  static constexpr int kWidth = 8;
+  // clang-format off
+  FOVEA_VECTOR_INLINE static F load(const float* p) { return _mm256_loadu_ps(p); }
+  FOVEA_VECTOR_INLINE static void store(float* p, F x) { _mm256_storeu_ps(p, x); }
+  FOVEA_VECTOR_INLINE static F set(float x) { return _mm256_set1_ps(x); }
+  FOVEA_VECTOR_INLINE static F add(F a, F b) { return _mm256_add_ps(a, b); }
+  FOVEA_VECTOR_INLINE static F sub(F a, F b) { return _mm256_sub_ps(a, b); }
+  FOVEA_VECTOR_INLINE static F mul(F a, F b) { return _mm256_mul_ps(a, b); }
+  FOVEA_VECTOR_INLINE static F div(F a, F b) { return _mm256_div_ps(a, b); }
+  FOVEA_VECTOR_INLINE static F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+  FOVEA_VECTOR_INLINE static F min(F a, F b) { return _mm256_min_ps(a, b); }
+  FOVEA_VECTOR_INLINE static F max(F a, F b) { return _mm256_max_ps(a, b); }
+  FOVEA_VECTOR_INLINE static F sqrt(F a) { return _mm256_sqrt_ps(a); }
+  FOVEA_VECTOR_INLINE static F abs(F a) { return _mm256_andnot_ps(set(-0.0f), a); }
+  FOVEA_VECTOR_INLINE static F neg(F a) { return _mm256_xor_ps(set(-0.0f), a); }
+  FOVEA_VECTOR_INLINE static F copy_sign(F a, F sign) {
+    return _mm256_or_ps(abs(a), _mm256_and_ps(set(-0.0f), sign));
+  }
+  FOVEA_VECTOR_INLINE static F round(F a) {
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  // clang-format on
+  /// x * 2^n for whole n in [-126, 127].
+  FOVEA_VECTOR_INLINE static F scale_by_power(F x, F n) {
+    const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+    return mul(x, _mm256_castsi256_ps(exponent));
+  }
+  /// a < b ? yes : no
+  FOVEA_VECTOR_INLINE static F select_less(F a, F b, F yes, F no) {
+    return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+  }
+  /// isnan(x) ? yes : no
+  FOVEA_VECTOR_INLINE static F select_nan(F x, F yes, F no) {
+    return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  }
+};
+
+}  // namespace fovea::kernels::avx2

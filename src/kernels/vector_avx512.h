@@ -1,0 +1,48 @@
+// Sixteen floats of AVX-512 (F, DQ). Only for files compiled for it.
+#pragma once
+
+#include <cstdint>
+
+#include <immintrin.h>
+
+#define FOVEA_VECTOR_INLINE [[gnu::always_inline]] inline
+
+namespace fovea::kernels::avx512 {
+
+struct Vector {
+  using F = __m512;
+  static constexpr int kWidth = 16;
+  // clang-format off
+  FOVEA_VECTOR_INLINE static F load(const float* p) { return _mm512_loadu_ps(p); }
+  FOVEA_VECTOR_INLINE static void store(float* p, F x) { _mm512_storeu_ps(p, x); }
+  FOVEA_VECTOR_INLINE static F set(float x) { return _mm512_set1_ps(x); }
+  FOVEA_VECTOR_INLINE static F add(F a, F b) { return _mm512_add_ps(a, b); }
+  FOVEA_VECTOR_INLINE static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
+  FOVEA_VECTOR_INLINE static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+  FOVEA_VECTOR_INLINE static F div(F a, F b) { return _mm512_div_ps(a, b); }
+  FOVEA_VECTOR_INLINE static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  FOVEA_VECTOR_INLINE static F min(F a, F b) { return _mm512_min_ps(a, b); }
+  FOVEA_VECTOR_INLINE static F max(F a, F b) { return _mm512_max_ps(a, b); }
+  FOVEA_VECTOR_INLINE static F sqrt(F a) { return _mm512_sqrt_ps(a); }
+  FOVEA_VECTOR_INLINE static F abs(F a) { return _mm512_andnot_ps(set(-0.0f), a); }
+  FOVEA_VECTOR_INLINE static F neg(F a) { return _mm512_xor_ps(set(-0.0f), a); }
+  FOVEA_VECTOR_INLINE static F copy_sign(F a, F sign) {
+    return _mm512_or_ps(abs(a), _mm512_and_ps(set(-0.0f), sign));
+  }
+  FOVEA_VECTOR_INLINE static F round(F a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  // clang-format on
+  /// x * 2^n for whole n in [-126, 127].
+  FOVEA_VECTOR_INLINE static F scale_by_power(F x, F n) { return _mm512_scalef_ps(x, n); }
+  /// a < b ? yes : no
+  FOVEA_VECTOR_INLINE static F select_less(F a, F b, F yes, F no) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
+  }
+  /// isnan(x) ? yes : no
+  FOVEA_VECTOR_INLINE static F select_nan(F x, F yes, F no) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), no, yes);
+  }
+};
+
+}  // namespace fovea::kernels::avx512

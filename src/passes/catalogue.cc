@@ -1,0 +1,34 @@
+// The pipeline: which passes run, and in which order, each with the reason for its place.
+#include "passes/catalogue.h"
+
+#include "passes/pipeline.h"
+
+namespace fovea::passes {
+namespace {
+
+constexpr Pass kOnce[] = {
+    {"remove_identity", "Identity(x), Dropout(x) when not training -> x",
+     "first: no other pattern needs to look through them", remove_identity},
+    {"fold_batch_norm", "BatchNormalization(Conv(x, W, B)) -> Conv(x, W', B')",
+     "before the weights are packed, and before activations would stand between", fold_batch_norm},
+    {"fuse_gelu", "x * 0.5 * (1 + erf(x / sqrt 2)) -> Gelu(x)", "while the formula stands as it was exported",
+     fuse_gelu},
+    {"fuse_swish", "x * sigmoid(x) -> Swish(x)", "while the formula stands as it was exported", fuse_swish},
+};
+
+constexpr Pass kShapesKnown[] = {
+    {"channels_last", "Conv, pools and what stands between them over NCHW -> the same over NHWC",
+     "first: it decides what is a product over NHWC", nullptr, channels_last},
+    {"lower_linear", "MatMul(A, W), Gemm(A, W, b) -> fovea.MatMul", "makes what fuse_epilogue looks for", lower_linear},
+    {"fuse_epilogue", "act(P(x)), P(x) + bias, P(x) + residual -> P with an epilogue",
+     "last: products are made, and nothing moves between them and their epilogues any more", fuse_epilogue},
+};
+
+}  // namespace
+
+std::span<const Pass> pipeline(Stage stage) {
+  if (stage == Stage::once) return kOnce;
+  return kShapesKnown;
+}
+
+}  // namespace fovea::passes

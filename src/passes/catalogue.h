@@ -1,0 +1,16 @@
+// The passes, one line each; the order in which they run is in catalogue.cc.
+#pragma once
+
+#include "passes/pass.h"
+
+namespace fovea::passes {
+
+int channels_last(Graph&);
+Outcome fold_batch_norm(Graph&, NodeId);
+Outcome fuse_epilogue(Graph&, NodeId);
+Outcome fuse_gelu(Graph&, NodeId);
+Outcome fuse_swish(Graph&, NodeId);
+Outcome lower_linear(Graph&, NodeId);
+Outcome remove_identity(Graph&, NodeId);
+
+}  // namespace fovea::passes

@@ -1,0 +1,164 @@
+#include "pipeline/classifier.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "pipeline/stopwatch.h"
+#include "tasks/model_input.h"
+
+namespace fovea::pipeline {
+
+Classifier::Classifier(std::shared_ptr<backends::Engine> engine, tasks::Recipe recipe, image::Transform transform,
+                       int64_t top_k, int64_t batch)
+    : engine_(std::move(engine)),
+      recipe_(std::move(recipe)),
+      transform_(std::move(transform)),
+      top_k_(top_k),
+      batch_(batch) {}
+
+Result<std::unique_ptr<Classifier>> Classifier::create(std::shared_ptr<backends::Engine> engine, tasks::Recipe recipe,
+                                                       const ClassifierOptions& options) {
+  const auto fixed = recipe.facts.input.batch;
+  if (options.batch && *options.batch < 1) return invalid_argument("a batch of {} photos", *options.batch);
+  if (options.batch && fixed && *options.batch != *fixed)
+    return invalid_argument("--batch {}, but the model's batch is {}", *options.batch, *fixed)
+        .with_fix("leave --batch out, or export the model with a dynamic batch");
+  image::Transform transform = FOVEA_TRY(image::Transform::create(recipe.transform));
+  const int64_t batch = fixed.value_or(options.batch.value_or(1));
+  std::unique_ptr<Classifier> classifier(
+      new Classifier(std::move(engine), std::move(recipe), std::move(transform), options.top_k, batch));
+  if (const auto classes = classifier->recipe_.facts.output.classes) FOVEA_TRY(classifier->settle_labels(*classes));
+  return classifier;
+}
+
+bool Classifier::has_fixed_size() const {
+  const auto& spec = recipe_.transform;
+  return spec.crop_rule != image::CropRule::none || (spec.resize_rule == image::ResizeRule::exact && spec.divisor == 1);
+}
+
+Result<void> Classifier::settle_labels(int64_t classes) {
+  const std::lock_guard lock(mutex_);
+  if (classes_ == classes) return {};
+  tasks::LabelChoice choice = FOVEA_TRY(tasks::choose_labels(recipe_.label_candidates, classes));
+  classes_ = classes;
+  labels_ = std::move(choice.labels);
+  notes_.insert(notes_.end(), choice.notes.begin(), choice.notes.end());
+  return {};
+}
+
+std::vector<std::string> Classifier::take_notes() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(notes_, {});
+}
+
+Result<std::vector<Prediction>> Classifier::rank(std::span<const float> scores, int64_t k) const {
+  const auto best = FOVEA_TRY(tasks::classify_scores(scores, recipe_.facts.output.activation, k));
+  std::vector<Prediction> predictions;
+  const std::lock_guard lock(mutex_);
+  for (const tasks::Ranked& one : best)
+    predictions.push_back({one.index, tasks::label_or_index(labels_, one.index), one.probability});
+  return predictions;
+}
+
+void Classifier::load(Work& work) const {
+  Stopwatch decoding;
+  auto photo = decode_photo(*work.answer.photo, {.apply_orientation = recipe_.apply_orientation});
+  work.answer.ms.decode = decoding.ms();
+  if (!photo.ok()) {
+    work.answer.top = std::move(photo).error();
+    return;
+  }
+  Stopwatch preprocessing;
+  auto pixels = transform_.pixels(photo->view());
+  work.answer.ms.preprocess = preprocessing.ms();
+  if (!pixels.ok()) {
+    work.answer.top = std::move(pixels).error().at(work.answer.photo->name);
+    return;
+  }
+  work.pixels = std::move(*pixels);
+  work.ready = true;
+}
+
+Result<void> Classifier::run_group_or_fail(std::span<Work*> group) {
+  const auto count = static_cast<int64_t>(group.size());
+  const tasks::InputFacts& input = recipe_.facts.input;
+  // A model with a batch of its own gets it full: the places of photos that are missing hold zeros.
+  Tensor batch = FOVEA_TRY(tasks::allocate_input(input, input.batch.value_or(count), group[0]->pixels.size()));
+  for (int64_t i = 0; i < count; ++i) {
+    Work& work = *group[static_cast<size_t>(i)];
+    Stopwatch preprocessing;
+    FOVEA_TRY(tasks::write_input(transform_, work.pixels.view(), batch.mutable_view(), i));
+    work.answer.ms.preprocess += preprocessing.ms();
+  }
+  Stopwatch inferring;
+  const std::vector<Tensor> outputs = FOVEA_TRY(engine_->run(std::span(&batch, 1)));
+  const double infer_ms = inferring.ms() / static_cast<double>(count);
+  Stopwatch settling;
+  const tasks::Scores scores = FOVEA_TRY(tasks::scores_of(outputs[recipe_.facts.output.index]));
+  if (scores.batch < count)
+    return unsupported("the model answered for {} photos, but got {}", scores.batch, count).with_fix("give --batch 1");
+  FOVEA_TRY(settle_labels(scores.classes));
+  const double settle_ms = settling.ms() / static_cast<double>(count);
+  for (int64_t i = 0; i < count; ++i) {
+    Answer& answer = group[static_cast<size_t>(i)]->answer;
+    Stopwatch ranking;
+    answer.top = rank(scores.row(i), top_k_);
+    if (!answer.top.ok()) answer.top = Error(answer.top.error()).at(answer.photo->name);
+    answer.ms.infer = infer_ms;
+    answer.ms.postprocess = settle_ms + ranking.ms();
+  }
+  return {};
+}
+
+void Classifier::run_group(std::span<Work*> group) {
+  const auto outcome = run_group_or_fail(group);
+  for (Work* work : group) {
+    work->ready = false;
+    if (outcome.ok()) continue;
+    work->answer.model_failed = has_fixed_size();
+    work->answer.top =
+        work->answer.model_failed ? outcome.error() : Error(outcome.error()).at(work->answer.photo->name);
+  }
+}
+
+void Classifier::classify(std::span<const Photo> photos, const std::function<bool(Answer&&)>& sink) {
+  if (!pool_ && batch_ > 1 && photos.size() > 1) pool_ = std::make_unique<ThreadPool>(engine_->threads());
+  for (size_t begin = 0; begin < photos.size(); begin += static_cast<size_t>(batch_)) {
+    std::vector<Work> batch(std::min(static_cast<size_t>(batch_), photos.size() - begin));
+    for (size_t i = 0; i < batch.size(); ++i) batch[i].answer.photo = &photos[begin + i];
+    if (pool_)
+      pool_->parallel_for(static_cast<int64_t>(batch.size()), 1, [&](int64_t first, int64_t last, int) {
+        for (int64_t i = first; i < last; ++i) load(batch[static_cast<size_t>(i)]);
+      });
+    else
+      for (Work& work : batch) load(work);
+    // Only photos of one size can run together; with a crop all have it.
+    for (size_t i = 0; i < batch.size(); ++i) {
+      if (!batch[i].ready) continue;
+      std::vector<Work*> group;
+      for (size_t j = i; j < batch.size(); ++j)
+        if (batch[j].ready && batch[j].pixels.size() == batch[i].pixels.size()) group.push_back(&batch[j]);
+      run_group(group);
+    }
+    for (Work& work : batch)
+      if (!sink(std::move(work.answer))) return;
+  }
+}
+
+Result<Tensor> Classifier::preprocess(image::ImageView photo) const {
+  const image::Image pixels = FOVEA_TRY(transform_.pixels(photo));
+  const tasks::InputFacts& input = recipe_.facts.input;
+  Tensor batch = FOVEA_TRY(tasks::allocate_input(input, input.batch.value_or(1), pixels.size()));
+  FOVEA_TRY(tasks::write_input(transform_, pixels.view(), batch.mutable_view(), 0));
+  return batch;
+}
+
+Result<std::vector<Prediction>> Classifier::classify(image::ImageView photo, int64_t k) {
+  const Tensor batch = FOVEA_TRY(preprocess(photo));
+  const std::vector<Tensor> outputs = FOVEA_TRY(engine_->run(std::span(&batch, 1)));
+  const tasks::Scores scores = FOVEA_TRY(tasks::scores_of(outputs[recipe_.facts.output.index]));
+  FOVEA_TRY(settle_labels(scores.classes));
+  return rank(scores.row(0), k);
+}
+
+}  // namespace fovea::pipeline

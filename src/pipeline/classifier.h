@@ -1,0 +1,89 @@
+// Photos to labels: decode, preprocess, run, rank; with the time of each stage.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backends/backend.h"
+#include "base/thread_pool.h"
+#include "fovea/fovea.h"
+#include "image/transform.h"
+#include "pipeline/photos.h"
+#include "tasks/classification.h"
+#include "tasks/recipe.h"
+
+namespace fovea::pipeline {
+
+/// Milliseconds for one photo. Of a batch, `infer` is the run's time divided by its photos.
+struct StageTimes {
+  double decode = 0, preprocess = 0, infer = 0, postprocess = 0;
+  double total() const { return decode + preprocess + infer + postprocess; }
+};
+
+struct Answer {
+  const Photo* photo = nullptr;
+  Result<std::vector<Prediction>> top = std::vector<Prediction>{};
+  StageTimes ms;
+  bool model_failed = false;  // the error is the model's: it would fail for every other photo, too
+};
+
+struct ClassifierOptions {
+  int64_t top_k = 5;
+  std::optional<int64_t> batch;  // photos that run together; default: the model's own batch, or 1
+};
+
+class Classifier {
+ public:
+  /// Error: invalid_argument where options.batch contradicts the model's, or its labels the number of its classes.
+  static Result<std::unique_ptr<Classifier>> create(std::shared_ptr<backends::Engine> engine, tasks::Recipe recipe,
+                                                    const ClassifierOptions& options);
+
+  const tasks::Recipe& recipe() const { return recipe_; }
+  int64_t batch() const { return batch_; }
+
+  /// Answers in the order of the photos, each to `sink`, which returns false to stop. Not from two threads at once.
+  void classify(std::span<const Photo> photos, const std::function<bool(Answer&&)>& sink);
+
+  // For one decoded photo; several threads may call these at once.
+  Result<Tensor> preprocess(image::ImageView photo) const;
+  Result<std::vector<Prediction>> classify(image::ImageView photo, int64_t k);
+
+  /// What was decided about labels, once they were needed. Each note is given once.
+  std::vector<std::string> take_notes();
+
+ private:
+  /// A photo on its way through a batch.
+  struct Work {
+    Answer answer;
+    image::Image pixels;
+    bool ready = false;  // decoded, resized and cropped; not yet run
+  };
+
+  Classifier(std::shared_ptr<backends::Engine> engine, tasks::Recipe recipe, image::Transform transform, int64_t top_k,
+             int64_t batch);
+  void load(Work& work) const;
+  void run_group(std::span<Work*> group);
+  Result<void> run_group_or_fail(std::span<Work*> group);
+  Result<void> settle_labels(int64_t classes);
+  Result<std::vector<Prediction>> rank(std::span<const float> scores, int64_t k) const;
+  bool has_fixed_size() const;
+
+  std::shared_ptr<backends::Engine> engine_;
+  tasks::Recipe recipe_;
+  image::Transform transform_;
+  int64_t top_k_;
+  int64_t batch_;
+  std::unique_ptr<ThreadPool> pool_;  // for decoding; made when a batch has more than one photo
+
+  mutable std::mutex mutex_;  // of the three below
+  std::optional<int64_t> classes_;
+  tasks::Labels labels_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace fovea::pipeline
