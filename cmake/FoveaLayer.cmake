@@ -22,6 +22,7 @@ function(fovea_layer name)
   target_include_directories(${target} ${scope}
     $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
     $<INSTALL_INTERFACE:include>)
+  target_compile_features(${target} ${scope} cxx_std_20)
   target_link_libraries(${target} ${scope} ${ARG_DEPENDS} ${ARG_LIBRARIES})
   if(sources)
     target_link_libraries(${target} PRIVATE ${ARG_PRIVATE})
