@@ -145,10 +145,11 @@ Result<Types> Attention::infer(const Inputs& in) const {
     FOVEA_TRY(expect_shape(in, 6, Shape{g.batch}));
     if (in.has(4)) return invalid_model("nonpad_kv_seqlen and past_key exclude each other");
   }
-  Types types{FOVEA_TRY(checked_type(in.dtype(0), g.output())),
-              FOVEA_TRY(checked_type(in.dtype(1), {g.batch, g.kv_heads, g.total_length(), g.head_size})),
-              FOVEA_TRY(checked_type(in.dtype(2), {g.batch, g.kv_heads, g.total_length(), g.v_head_size})),
-              FOVEA_TRY(checked_type(in.dtype(0), scores))};
+  Types types;
+  types.push_back(FOVEA_TRY(checked_type(in.dtype(0), g.output())));
+  types.push_back(FOVEA_TRY(checked_type(in.dtype(1), {g.batch, g.kv_heads, g.total_length(), g.head_size})));
+  types.push_back(FOVEA_TRY(checked_type(in.dtype(2), {g.batch, g.kv_heads, g.total_length(), g.v_head_size})));
+  types.push_back(FOVEA_TRY(checked_type(in.dtype(0), scores)));
   types.resize(in.output_count());
   return types;
 }
