@@ -87,8 +87,8 @@ class [[nodiscard]] Result<void> {
   bool ok_ = true;
 };
 
-/// The value of a Result, or a return of its error from the function around it: `auto x = FOVEA_TRY(f());`
-/// A statement expression (g++ and clang have it), because `auto x = ...` reads better than a macro that declares.
+/// The value of a Result, or a return of its error from the function around it: `auto x = FOVEA_TRY(f());` A braced
+/// list may hold one as its first element only: what it made before would leak (g++ and clang 14 do not destroy it).
 #define FOVEA_TRY(...)                        \
   (__extension__({                            \
     auto fovea_result = (__VA_ARGS__);        \
@@ -97,7 +97,7 @@ class [[nodiscard]] Result<void> {
     std::move(fovea_result).value();          \
   }))
 
-/// The same, with the place added to the error on its way out.
+/// The same, with the place added. Statement expressions: `auto x = ...` reads better than a macro that declares.
 #define FOVEA_TRY_AT(place, ...)                        \
   (__extension__({                                      \
     auto fovea_result = (__VA_ARGS__);                  \

@@ -45,6 +45,12 @@ struct Engine::Impl {
     std::unique_ptr<Context> context_;
   };
 
+  Result<void> check(std::span<const Tensor> inputs) const {
+    std::vector<TensorType> types;
+    for (const Tensor& t : inputs) types.push_back(t.type());
+    return check(types);
+  }
+
   Result<void> check(std::span<const TensorType> inputs) const {
     if (inputs.size() != fed.size())
       return invalid_argument("{} inputs given, but the model has {}", inputs.size(), fed.size());
@@ -84,12 +90,20 @@ int Engine::threads() const { return impl_->shared->options.threads; }
 Result<std::vector<Tensor>> Engine::run(std::span<const Tensor> inputs) { return run(inputs, nullptr); }
 
 Result<std::vector<Tensor>> Engine::run(std::span<const Tensor> inputs, std::vector<StepProfile>* profile) {
-  std::vector<TensorType> types;
-  for (const Tensor& t : inputs) types.push_back(t.type());
-  FOVEA_TRY(impl_->check(types));
+  FOVEA_TRY(impl_->check(inputs));
   Impl::Borrowed context(*impl_);
   if (profile) profile->clear();
   return impl_->program->run(inputs, *context, profile);
+}
+
+Result<void> Engine::run_into(std::span<const Tensor> inputs, std::span<const MutableView> outputs) {
+  FOVEA_TRY(impl_->check(inputs));
+  if (outputs.size() != impl_->graph->outputs.size())
+    return invalid_argument("memory for {} outputs given, but the model has {}", outputs.size(),
+                            impl_->graph->outputs.size());
+  Impl::Borrowed context(*impl_);
+  FOVEA_TRY(impl_->program->run(inputs, *context, nullptr, outputs));
+  return {};
 }
 
 Result<void> Engine::prepare(std::span<const TensorType> inputs) {

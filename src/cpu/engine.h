@@ -46,6 +46,10 @@ class Engine {
   /// The same, timing each step.
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, std::vector<StepProfile>* profile);
 
+  /// The same into memory of the caller's, one view for each output. Error: besides run's, invalid_argument where a
+  /// view has not the type of its output.
+  Result<void> run_into(std::span<const Tensor> inputs, std::span<const MutableView> outputs);
+
   /// Makes and keeps the plan for these shapes, so that the first run does not pay for it.
   Result<void> prepare(std::span<const TensorType> inputs);
 

@@ -52,11 +52,15 @@ constexpr Maker kMakers[] = {
     {"", "Swish", make_unary_step},
     {"", "Tanh", make_unary_step},
     {"", "Transpose", make_copy_step},
+    {"fovea", "Attention", make_attention_step},
     {"fovea", "AveragePool", make_pool_step},
     {"fovea", "Conv", make_depthwise_step},
+    {"fovea", "Conv", make_winograd_step},
     {"fovea", "Conv", make_conv_step},
+    {"fovea", "Gate", make_gate_step},
     {"fovea", "MatMul", make_linear_step},
     {"fovea", "MaxPool", make_pool_step},
+    {"fovea", "Rope", make_rope_step},
 };
 // clang-format on
 
@@ -104,6 +108,10 @@ double giga_macs(const LowerNode& node) {
   const Node& n = node.node;
   if (n.outputs.empty() || n.outputs[0] == kNoValue) return 0;
   const auto out = static_cast<double>(element_count(node.out_shape()));
+  if (n.is("Attention", "fovea")) {
+    const std::vector<int64_t> s = node.integers("sizes");
+    return out * static_cast<double>(s[3]) * (1 + static_cast<double>(s[4]) / static_cast<double>(s[5])) * 1e-9;
+  }
   if (n.op_type == "Conv" && node.has(1)) {
     const Shape& w = node.shape(1);
     return out * static_cast<double>(ops::extent_product(w, 1, static_cast<int64_t>(w.size()))) * 1e-9;

@@ -219,12 +219,22 @@ void* Plan::address(ValueId id, std::span<const Tensor> inputs, std::span<Tensor
   return nullptr;
 }
 
+Result<Tensor> Plan::memory_for(size_t output, std::span<const MutableView> bound) const {
+  const TensorType& type = outputs_[output].type;
+  if (bound.empty()) return Tensor::allocate(type.dtype, type.shape);
+  return Tensor::wrap(nullptr, bound[output].data, type.dtype, type.shape);
+}
+
 Result<std::vector<Tensor>> Plan::run(std::span<const Tensor> inputs, Context& context,
-                                      std::vector<StepProfile>* profile) const {
+                                      std::vector<StepProfile>* profile, std::span<const MutableView> bound) const {
+  for (size_t j = 0; j < bound.size(); ++j)
+    if (const TensorType& type = outputs_[j].type;
+        bound[j].dtype != type.dtype || !std::ranges::equal(bound[j].shape, type.shape))
+      return invalid_argument("output {} is {}, but the memory bound to it is not", j, to_string(type))
+          .with_fix("bind memory of the type that the output has");
   std::vector<Tensor> outputs(outputs_.size());
   for (size_t j = 0; j < outputs_.size(); ++j)
-    if (outputs_[j].computed_in_place)
-      outputs[j] = FOVEA_TRY(Tensor::allocate(outputs_[j].type.dtype, outputs_[j].type.shape));
+    if (outputs_[j].computed_in_place) outputs[j] = FOVEA_TRY(memory_for(j, bound));
 
   std::byte* arena = FOVEA_TRY(context.arena(arena_bytes_));
   if (context.bound_to != serial_) {
@@ -248,7 +258,11 @@ Result<std::vector<Tensor>> Plan::run(std::span<const Tensor> inputs, Context& c
     const Output& output = outputs_[j];
     if (output.computed_in_place) continue;
     const Place& place = places_[at(output.value)];
-    if (output.same_as != j) {
+    if (!bound.empty()) {
+      outputs[j] = FOVEA_TRY(memory_for(j, bound));
+      const void* from = output.same_as != j ? outputs[output.same_as].raw() : bindings.at(output.value);
+      if (outputs[j].bytes() > 0) std::memcpy(outputs[j].mutable_view().data, from, outputs[j].bytes());
+    } else if (output.same_as != j) {
       outputs[j] = outputs[output.same_as];
     } else if (place.home == Home::constant && place.index == at(output.value)) {
       outputs[j] = *graph_.constant(output.value);

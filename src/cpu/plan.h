@@ -20,10 +20,11 @@ class Plan {
   static Result<std::unique_ptr<const Plan>> make(Graph graph, const passes::Operators& operators,
                                                   PackedWeights& weights, const EngineOptions& options);
 
-  /// One tensor for each of fed_inputs(graph()), of the types that the plan was made for. Error: a step's, with its
-  /// node; out_of_memory.
-  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, Context& context,
-                                  std::vector<StepProfile>* profile) const;
+  /// One tensor for each of fed_inputs(graph()), of the types that the plan was made for. Outputs go where `bound`
+  /// says, if it says anything. Error: a step's, with its node; invalid_argument where `bound` does not fit;
+  /// out_of_memory.
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, Context& context, std::vector<StepProfile>* profile,
+                                  std::span<const MutableView> bound = {}) const;
 
   const Graph& graph() const { return graph_; }
   int64_t arena_bytes() const { return arena_bytes_; }
@@ -51,6 +52,7 @@ class Plan {
   };
 
   Plan() = default;
+  Result<Tensor> memory_for(size_t output, std::span<const MutableView> bound) const;
   void* address(ValueId id, std::span<const Tensor> inputs, std::span<Tensor> outputs, std::byte* arena) const;
 
   Graph graph_;

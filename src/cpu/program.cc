@@ -146,12 +146,13 @@ Result<std::vector<Tensor>> Program::Blocking::run(std::span<const Tensor> plan_
 }
 
 Result<std::vector<Tensor>> Program::run(std::span<const Tensor> inputs, Context& context,
-                                         std::vector<StepProfile>* profile) {
+                                         std::vector<StepProfile>* profile, std::span<const MutableView> bound) {
   std::vector<Tensor> feeds(inputs.begin(), inputs.end());
   std::shared_ptr<const Segment> segment;  // owns the program of the loop's next turn
   for (Program* program = this;;) {
     auto next = FOVEA_TRY(program->segment_for(types_of(feeds)));
-    std::vector<Tensor> outputs = FOVEA_TRY(next->plan->run(feeds, context, profile));
+    const auto places = next->blocking ? std::span<const MutableView>() : bound;
+    std::vector<Tensor> outputs = FOVEA_TRY(next->plan->run(feeds, context, profile, places));
     if (!next->blocking) return outputs;
     const Blocking& blocking = *next->blocking;
     const auto start = std::chrono::steady_clock::now();

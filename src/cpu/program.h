@@ -23,8 +23,9 @@ class Program {
   static Result<std::unique_ptr<Program>> make(Graph graph, std::shared_ptr<Shared> shared, size_t max_plans,
                                                int depth = 0);
 
-  /// Inputs as fed_inputs(graph) lists them.
-  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, Context& context, std::vector<StepProfile>* profile);
+  /// Inputs as fed_inputs(graph) lists them. Outputs go where `bound` says, if it says anything.
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, Context& context, std::vector<StepProfile>* profile,
+                                  std::span<const MutableView> bound = {});
 
   /// Makes the plan for these types up to the first node whose result types only data shows.
   Result<void> prepare(std::span<const TensorType> inputs);

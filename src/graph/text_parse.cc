@@ -107,7 +107,8 @@ class Parser {
       const auto place = std::ranges::find(node->captures, *id);
       const auto index = static_cast<size_t>(place - node->captures.begin());
       if (place == node->captures.end()) node->captures.push_back(*id);
-      g.captures.push_back({index, FOVEA_TRY(new_value(g, inner, outer->value(*id).type))});
+      const ValueId value = FOVEA_TRY(new_value(g, inner, outer->value(*id).type));
+      g.captures.push_back({index, value});
       return {};
     });
   }

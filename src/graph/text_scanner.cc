@@ -157,7 +157,9 @@ Result<Dim> TextScanner::extent() {
   if (take('?')) return Dim{};
   const bool is_number = peek() >= '0' && peek() <= '9';
   if (is_number) return Dim{FOVEA_TRY(integer()), {}};
-  return Dim{-1, FOVEA_TRY(name())};
+  Dim dim;
+  dim.symbol = FOVEA_TRY(name());
+  return dim;
 }
 
 Result<ValueType> TextScanner::type() {

@@ -31,6 +31,14 @@ void activate_row(const Activation& activation, const float* x, float* y, int64_
                      HWY_ATTR { store_some(y + i, count, vector_activation<V>(load_some(x + i, count, 1.0f), act)); });
 }
 
+void gate(const Activation& activation, const float* a, const float* b, float* y, int64_t n) {
+  const Activation act = activation;
+  for_vectors(n, [&](int64_t i, int64_t count) HWY_ATTR {
+    const V::F open = vector_activation<V>(load_some(a + i, count), act);
+    store_some(y + i, count, V::mul(open, load_some(b + i, count)));
+  });
+}
+
 template <class Fn>
 HWY_INLINE void map_rows(const float* a, bool a_repeats, const float* b, bool b_repeats, float* y, int64_t n, Fn fn) {
   if (a_repeats) {
@@ -156,6 +164,7 @@ HWY_AFTER_NAMESPACE();
 namespace fovea::kernels {
 namespace {
 HWY_EXPORT(activate_row);
+HWY_EXPORT(gate);
 HWY_EXPORT(binary_row);
 HWY_EXPORT(softmax);
 HWY_EXPORT(layer_norm);
@@ -168,6 +177,10 @@ HWY_EXPORT(elementwise_isa);
 void activate(const Activation& activation, const float* x, float* y, int64_t n) {
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(activate_row)(activation, x, y, n);
+}
+void gate_row(const Activation& activation, const float* a, const float* b, float* y, int64_t n) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(gate)(activation, a, b, y, n);
 }
 void binary(BinaryKind kind, const float* a, bool a_repeats, const float* b, bool b_repeats, float* y, int64_t n) {
   obey_active_isa();

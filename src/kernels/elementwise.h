@@ -10,6 +10,9 @@ namespace fovea::kernels {
 /// y[i] = act(x[i]); y may be x. Errors of exp, erf, tanh: vector_math.inc.h.
 void activate(const Activation& activation, const float* x, float* y, int64_t n);
 
+/// y[i] = act(a[i]) * b[i]; y may be a or b.
+void gate_row(const Activation& activation, const float* a, const float* b, float* y, int64_t n);
+
 enum class BinaryKind { add, sub, mul, div, min, max };
 /// y[i] = f(a[i], b[i]); an operand that repeats is one float for all i. y may be a or b (if that one does not repeat).
 void binary(BinaryKind kind, const float* a, bool a_repeats, const float* b, bool b_repeats, float* y, int64_t n);

@@ -59,26 +59,78 @@ void pack_panels(const GemmKernel& kernel, const PackSource& s, int64_t first, i
   }
 }
 
+namespace {
+
+/// A stretch of the sum over taps and k: whole taps, or part of one.
+struct Stretch {
+  int64_t tap, taps, offset, depth;
+};
+
+/// How a sum is cut, so that the panel's part stays in the first-level cache while all tiles of a block pass over it.
+class Stretches {
+ public:
+  Stretches(const GemmTile& block, int64_t width, bool allowed) : taps_(block.taps), depth_(block.depth) {
+    const int64_t fit = std::max<int64_t>(1, cache_sizes().l1d * 3 / 4 / (width * 4));  // values of k
+    whole_taps_ = allowed ? std::max<int64_t>(1, fit / std::max<int64_t>(depth_, 1)) : taps_;
+    parts_ = allowed && depth_ > fit ? ceil_div(depth_, fit) : 1;
+    groups_ = ceil_div(taps_, whole_taps_);
+  }
+  int64_t count() const { return groups_ * parts_; }
+  Stretch operator[](int64_t i) const {
+    const int64_t group = i / parts_, part = i % parts_;
+    const int64_t first = taps_ * group / groups_, last = taps_ * (group + 1) / groups_;
+    const int64_t from = depth_ * part / parts_, to = depth_ * (part + 1) / parts_;
+    return {first, last - first, from, to - from};
+  }
+
+ private:
+  int64_t taps_, depth_, whole_taps_, parts_, groups_;
+};
+
+}  // namespace
+
 void gemm_block(const GemmKernel& kernel, const GemmTile& block, const float* packed, int64_t row_count, int64_t n,
                 int64_t first_panel, int64_t last_panel) {
   const int64_t width = kernel.columns, panel_floats = width * block.taps * block.depth;
   // Tiles of nearly equal heights: no tile of one row behind full ones.
   const int64_t tiles = ceil_div(row_count, kernel.rows);
-  for (int64_t p = first_panel; p < last_panel; ++p) {
-    const int64_t n0 = p * width;
+  const auto begin_of = [&](int64_t tile) { return row_count * tile / tiles; };
+
+  // All tiles with a stretch of the sum in panel p. `ahead`: the panel that comes next, or nullptr; each tile
+  // brings its share of it to the cache.
+  const auto run = [&](int64_t p, const Stretch& stretch, bool starts, bool ends, const float* ahead) {
+    const int64_t n0 = p * width, from = (stretch.tap * block.depth + stretch.offset) * width;
     GemmTile tile = block;
-    tile.panel = packed + p * panel_floats;
+    tile.taps = stretch.taps;
+    tile.depth = stretch.depth;
+    tile.offset = block.offset + stretch.offset;
+    tile.panel = packed + p * panel_floats + from;
     tile.columns = std::min(width, n - n0);
+    tile.accumulate = !starts;
+    if (!ends) tile.epilogue = {};
     if (tile.epilogue.bias) tile.epilogue.bias += n0;
     if (tile.epilogue.scale) tile.epilogue.scale += n0;
-    const float* residual = block.epilogue.residual ? block.epilogue.residual + n0 : nullptr;
+    const float* residual = tile.epilogue.residual ? tile.epilogue.residual + n0 : nullptr;
+    const int64_t slots = std::max<int64_t>(1, stretch.taps * (stretch.depth / 4));
+    const int64_t share = ahead ? stretch.taps * stretch.depth * width / tiles : 0;
+    tile.ahead_step = share / slots;
     for (int64_t i = 0; i < tiles; ++i) {
-      const int64_t begin = row_count * i / tiles, end = row_count * (i + 1) / tiles;
-      tile.rows = block.rows + begin;
+      const int64_t begin = begin_of(i);
+      tile.rows = block.rows + stretch.tap * block.row_stride + begin;
+      tile.ahead = ahead ? ahead + from + i * share : tile.panel;
       tile.c = block.c + begin * block.c_stride + n0;
       if (residual) tile.epilogue.residual = residual + begin * block.epilogue.residual_stride;
-      kernel.tiles[end - begin](tile);
+      kernel.tiles[begin_of(i + 1) - begin](tile);
     }
+  };
+
+  const Stretches whole(block, width, false);
+  // A residual in C's place must still be there at the end: its sums are not cut.
+  const Stretches parts(block, width, tiles > 2 && block.epilogue.residual != block.c);
+  for (int64_t p = first_panel; p < last_panel; ++p) {
+    const float* ahead = p + 1 < last_panel ? packed + (p + 1) * panel_floats : nullptr;
+    const Stretches& stretches = (p + 1) * width <= n ? parts : whole;
+    for (int64_t s = 0; s < stretches.count(); ++s) run(p, stretches[s], s == 0, s + 1 == stretches.count(), ahead);
   }
 }
 

@@ -28,8 +28,12 @@ struct Epilogue {
 struct GemmTile {
   const float* const* rows = nullptr;  // row i of tap t is rows[t * row_stride + i]
   int64_t row_stride = 0;
-  int64_t taps = 1, depth = 0;  // `depth` floats are read from each row
+  int64_t taps = 1, depth = 0;  // `depth` floats are read from each row,
+  int64_t offset = 0;           // from this one on
   const float* panel = nullptr;
+  const float* ahead = nullptr;  // brought to the cache meanwhile: one line every four k, `ahead_step` floats apart
+  int64_t ahead_step = 0;
+  bool accumulate = false;  // C's sums are added to; only for whole panels
   float* c = nullptr;
   int64_t c_stride = 0;  // floats
   int64_t columns = 0;   // of the panel that are valid
@@ -62,7 +66,8 @@ inline int64_t panel_count(const GemmKernel& kernel, int64_t n) { return (n + ke
 
 /// A block of rows times panels [first_panel, last_panel): panels outside, so that each is read from memory once a
 /// block. `tile` holds what all tiles share, with c, rows and the epilogue's pointers at the block's first row and
-/// column 0; its `panel` and `columns` are set here. n: columns of the whole right operand.
+/// column 0; its `panel` and `columns` are set here. n: columns of the whole right operand. Long sums are cut so that a
+/// part of the panel stays in the first-level cache; C holds them meanwhile.
 void gemm_block(const GemmKernel& kernel, const GemmTile& tile, const float* packed, int64_t row_count, int64_t n,
                 int64_t first_panel, int64_t last_panel);
 

@@ -106,6 +106,43 @@ TEST(Gemm, TapsAddUpOverRowsGivenByPointer) {
     for (int64_t depth : {1, 3, 16, 33}) Problem(13, 21, taps, depth).check({});
 }
 
+TEST(Gemm, LongSumsAreCutWithoutBeingSeen) {
+  for (int64_t n : {16, 33, 70}) {
+    const Problem deep(29, n, 1, 1501), wide(29, n, 3, 700);
+    for (const Problem* p : {&deep, &wide}) {
+      Epilogue e;
+      e.bias = p->bias.data();
+      e.residual = p->residual.data();
+      e.residual_stride = n;
+      e.activation.kind = ActivationKind::gelu;
+      p->check(e);
+    }
+  }
+}
+
+TEST(Gemm, AResidualMayLieWhereTheResultGoes) {
+  const int64_t m = 20, n = 48, depth = 900;
+  const Problem p(m, n, 1, depth);
+  const GemmKernel& kernel = gemm_kernel(n);
+  std::vector<float> packed(static_cast<size_t>(packed_floats(kernel, n, 1, depth)));
+  pack_panels(kernel, {p.b.data(), n, 1, depth, 1, depth * n, n}, 0, panel_count(kernel, n), packed.data());
+  const auto product = [&](std::vector<float>& c, const float* residual) {
+    GemmTile tile;
+    tile.rows = p.rows.data();
+    tile.row_stride = m;
+    tile.depth = depth;
+    tile.c = c.data();
+    tile.c_stride = n;
+    tile.epilogue.residual = residual;
+    tile.epilogue.residual_stride = n;
+    gemm_block(kernel, tile, packed.data(), m, n, 0, panel_count(kernel, n));
+  };
+  std::vector<float> in_place = p.residual, apart(p.residual.size());
+  product(in_place, in_place.data());
+  product(apart, p.residual.data());
+  for (size_t i = 0; i < apart.size(); ++i) ASSERT_NEAR(in_place[i], apart[i], 1e-3);
+}
+
 TEST(Gemm, TheEpilogueScalesAddsAndActivates) {
   const Problem p(17, 43, 2, 24);
   for (const ActivationKind kind :

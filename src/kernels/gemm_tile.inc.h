@@ -5,21 +5,81 @@
 
 #include "kernels/vector_math.inc.h"
 
+/// c = act(c) + residual where that comes last, for activations of more than a few instructions. One copy serves all
+/// heights of tiles.
+template <class V>
+[[gnu::noinline]] void activate_rows(const Epilogue& e, int64_t rows, int64_t columns, float* c, int64_t c_stride) {
+  const float* residual = e.residual_last ? e.residual : nullptr;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; j += V::kWidth) {
+      float* y = c + i * c_stride + j;
+      typename V::F x = vector_activation<V>(V::load(y), e.activation);
+      if (residual != nullptr) x = V::add(x, V::load(residual + i * e.residual_stride + j));
+      V::store(y, x);
+    }
+}
+
+/// y = act(acc * scale + bias + residual) and the like, of a whole tile.
+template <class V, int MR, int NV>
+FOVEA_VECTOR_INLINE void finish_tile(typename V::F (&acc)[MR][NV], const Epilogue& e, float* c, int64_t c_stride) {
+  using F = typename V::F;
+  constexpr int kW = V::kWidth;
+  if (e.scale != nullptr) {
+    for (int j = 0; j < NV; ++j) {
+      const F scale = V::load(e.scale + j * kW), bias = e.bias != nullptr ? V::load(e.bias + j * kW) : V::set(0.0f);
+      for (int i = 0; i < MR; ++i) acc[i][j] = V::fma(acc[i][j], scale, bias);
+    }
+  } else if (e.bias != nullptr) {
+    for (int j = 0; j < NV; ++j) {
+      const F bias = V::load(e.bias + j * kW);
+      for (int i = 0; i < MR; ++i) acc[i][j] = V::add(acc[i][j], bias);
+    }
+  }
+  const float* residual = e.residual;
+  if (residual != nullptr && !e.residual_last)
+    for (int i = 0; i < MR; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] = V::add(acc[i][j], V::load(residual + i * e.residual_stride + j * kW));
+
+  if (e.activation.kind == ActivationKind::relu) {
+    const F zero = V::set(0.0f);
+    for (int i = 0; i < MR; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] = V::max(zero, acc[i][j]);
+  } else if (e.activation.kind == ActivationKind::hard_swish) {
+    for (int i = 0; i < MR; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] = vector_hard_swish<V>(acc[i][j]);
+  } else if (e.activation.kind != ActivationKind::none) {
+    for (int i = 0; i < MR; ++i)
+      for (int j = 0; j < NV; ++j) V::store(c + i * c_stride + j * kW, acc[i][j]);
+    activate_rows<V>(e, MR, NV * kW, c, c_stride);
+    return;
+  }
+  if (residual != nullptr && e.residual_last)
+    for (int i = 0; i < MR; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] = V::add(acc[i][j], V::load(residual + i * e.residual_stride + j * kW));
+  for (int i = 0; i < MR; ++i)
+    for (int j = 0; j < NV; ++j) V::store(c + i * c_stride + j * kW, acc[i][j]);
+}
+
 /// MR rows by NV vectors of C stay in registers while the tap's rows and the panel are walked.
 template <class V, int MR, int NV>
 void gemm_tile(const GemmTile& t) {
   using F = typename V::F;
   constexpr int kW = V::kWidth, kColumns = NV * V::kWidth;
   F acc[MR][NV];
-  for (int i = 0; i < MR; ++i)
-    for (int j = 0; j < NV; ++j) acc[i][j] = V::set(0.0f);
+  if (t.accumulate) {
+    for (int i = 0; i < MR; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] = V::load(t.c + i * t.c_stride + j * kW);
+  } else {
+    for (int i = 0; i < MR; ++i)
+      for (int j = 0; j < NV; ++j) acc[i][j] = V::set(0.0f);
+  }
 
-  const float* b = t.panel;
+  const float *b = t.panel, *ahead = t.ahead;
   for (int64_t tap = 0; tap < t.taps; ++tap) {
     const float* const* rows = t.rows + tap * t.row_stride;
     const float* a[MR];
-    for (int i = 0; i < MR; ++i) a[i] = rows[i];
-    for (int64_t k = 0; k < t.depth; ++k) {
+    for (int i = 0; i < MR; ++i) a[i] = rows[i] + t.offset;
+    const auto step = [&](int64_t k) FOVEA_VECTOR_LAMBDA {
       F bv[NV];
       for (int j = 0; j < NV; ++j) bv[j] = V::load(b + j * kW);
       for (int i = 0; i < MR; ++i) {
@@ -27,43 +87,40 @@ void gemm_tile(const GemmTile& t) {
         for (int j = 0; j < NV; ++j) acc[i][j] = V::fma(x, bv[j], acc[i][j]);
       }
       b += kColumns;
+    };
+    int64_t k = 0;
+    for (; k + 4 <= t.depth; k += 4) {
+      __builtin_prefetch(ahead, 0, 2);
+      ahead += t.ahead_step;
+      step(k);
+      step(k + 1);
+      step(k + 2);
+      step(k + 3);
     }
+    for (; k < t.depth; ++k) step(k);
   }
 
-  const Epilogue& e = t.epilogue;
-  if (e.scale != nullptr || e.bias != nullptr) {
-    // Scale and bias of a narrow last panel are read through a copy: nothing behind their end is touched.
-    alignas(64) float scale[kColumns], bias[kColumns];
-    for (int j = 0; j < kColumns; ++j) {
-      scale[j] = e.scale != nullptr && j < t.columns ? e.scale[j] : 1.0f;
-      bias[j] = e.bias != nullptr && j < t.columns ? e.bias[j] : 0.0f;
-    }
-    for (int j = 0; j < NV; ++j) {
-      const F s = V::load(scale + j * kW), o = V::load(bias + j * kW);
-      for (int i = 0; i < MR; ++i) acc[i][j] = V::fma(acc[i][j], s, o);
-    }
+  if (t.columns == kColumns) {
+    finish_tile<V, MR, NV>(acc, t.epilogue, t.c, t.c_stride);
+    return;
   }
-
-  const bool whole = t.columns == kColumns;
-  for (int i = 0; i < MR; ++i) {
-    float* c = t.c + i * t.c_stride;
-    const float* residual = e.residual != nullptr ? e.residual + i * e.residual_stride : nullptr;
-    alignas(64) float row[kColumns];
-    if (residual != nullptr && !whole) {
-      for (int j = 0; j < kColumns; ++j) row[j] = j < t.columns ? residual[j] : 0.0f;
-      residual = row;
-    }
-    for (int j = 0; j < NV; ++j) {
-      F y = acc[i][j];
-      if (residual != nullptr && !e.residual_last) y = V::add(y, V::load(residual + j * kW));
-      if (e.activation.kind != ActivationKind::none) y = vector_activation<V>(y, e.activation);
-      if (residual != nullptr && e.residual_last) y = V::add(y, V::load(residual + j * kW));
-      if (whole)
-        V::store(c + j * kW, y);
-      else
-        V::store(row + j * kW, y);
-    }
-    if (!whole)
-      for (int64_t j = 0; j < t.columns; ++j) c[j] = row[j];
+  // A narrow last panel goes through copies: nothing behind the end of a row is touched.
+  alignas(64) float scale[kColumns], bias[kColumns], residual[MR * kColumns], c[MR * kColumns];
+  Epilogue e = t.epilogue;
+  for (int64_t j = 0; j < kColumns; ++j) {
+    scale[j] = e.scale != nullptr && j < t.columns ? e.scale[j] : 1.0f;
+    bias[j] = e.bias != nullptr && j < t.columns ? e.bias[j] : 0.0f;
   }
+  if (e.residual != nullptr) {
+    for (int64_t i = 0; i < MR; ++i)
+      for (int64_t j = 0; j < kColumns; ++j)
+        residual[i * kColumns + j] = j < t.columns ? e.residual[i * e.residual_stride + j] : 0.0f;
+    e.residual = residual;
+    e.residual_stride = kColumns;
+  }
+  if (e.scale != nullptr) e.scale = scale;
+  if (e.bias != nullptr) e.bias = bias;
+  finish_tile<V, MR, NV>(acc, e, c, kColumns);
+  for (int64_t i = 0; i < MR; ++i)
+    for (int64_t j = 0; j < t.columns; ++j) t.c[i * t.c_stride + j] = c[i * kColumns + j];
 }

@@ -13,10 +13,30 @@ void copy_rows(const T* from, T* to, int64_t rows, int64_t columns, int64_t from
     std::memcpy(to + r * to_stride, from + r * from_stride, static_cast<size_t>(columns) * sizeof(T));
 }
 
+/// Few planes become few channels, as when a photo's colours are put side by side: each plane is read once, in order.
+template <int kColumns, class T>
+void interleave(const T* from, T* to, int64_t rows, int64_t from_stride, int64_t to_stride) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int c = 0; c < kColumns; ++c) to[r * to_stride + c] = from[r + c * from_stride];
+}
+
+/// Few channels become few planes.
+template <int kRows, class T>
+void separate(const T* from, T* to, int64_t columns, int64_t from_stride, int64_t to_stride) {
+  for (int64_t c = 0; c < columns; ++c)
+    for (int r = 0; r < kRows; ++r) to[r * to_stride + c] = from[r + c * from_stride];
+}
+
 /// The reader's consecutive axis is the writer's outer one: blocks that fit the L1 cache on both sides.
 template <class T>
 void transpose(const T* from, T* to, int64_t rows, int64_t columns, int64_t from_stride, int64_t to_stride) {
   constexpr int64_t kBlock = 16;
+  if (columns == 2) return interleave<2>(from, to, rows, from_stride, to_stride);
+  if (columns == 3) return interleave<3>(from, to, rows, from_stride, to_stride);
+  if (columns == 4) return interleave<4>(from, to, rows, from_stride, to_stride);
+  if (rows == 2) return separate<2>(from, to, columns, from_stride, to_stride);
+  if (rows == 3) return separate<3>(from, to, columns, from_stride, to_stride);
+  if (rows == 4) return separate<4>(from, to, columns, from_stride, to_stride);
   // to[r * to_stride + c] = from[r + c * from_stride]
   for (int64_t c0 = 0; c0 < columns; c0 += kBlock) {
     const int64_t c1 = std::min(columns, c0 + kBlock);

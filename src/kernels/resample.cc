@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "base/cpu_features.h"
+#include "kernels/dispatch.h"
 
 // Vectors of unknown length cannot be array elements; Arm runs the NEON form.
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
@@ -198,36 +198,21 @@ HWY_EXPORT(rows_pass);
 HWY_EXPORT(columns_pass);
 HWY_EXPORT(target);
 
-// Highway chooses by what the CPU has; FOVEA_ISA may ask for less.
-void obey_isa() {
-  static const bool done = [] {
-#if HWY_ARCH_X86
-    switch (active_isa()) {
-      case Isa::portable: hwy::DisableTargets((HWY_SSSE3 << 1) - 1); break;
-      case Isa::avx2: hwy::DisableTargets(HWY_AVX2 - 1); break;
-      default: break;
-    }
-#endif
-    return true;
-  }();
-  (void)done;
-}
-
 }  // namespace
 
 void resample_rows(const uint8_t* const* in, int64_t rows, const ResampleTaps& taps, int64_t outputs,
                    uint8_t* const* out) {
-  obey_isa();
+  obey_active_isa();
   HWY_DYNAMIC_DISPATCH(rows_pass)(in, rows, taps, outputs, out);
 }
 
 void resample_columns(const uint8_t* const* in, const int32_t* weights, int64_t taps, int64_t bytes, uint8_t* out) {
-  obey_isa();
+  obey_active_isa();
   HWY_DYNAMIC_DISPATCH(columns_pass)(in, weights, taps, bytes, out);
 }
 
 const char* resample_target() {
-  obey_isa();
+  obey_active_isa();
   return HWY_DYNAMIC_DISPATCH(target)();
 }
 

@@ -6,6 +6,7 @@
 #include <arm_neon.h>
 
 #define FOVEA_VECTOR_INLINE [[gnu::always_inline]] inline
+#define FOVEA_VECTOR_LAMBDA __attribute__((always_inline))
 
 namespace fovea::kernels::neon {
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #define FOVEA_VECTOR_INLINE [[gnu::always_inline]] inline
+#define FOVEA_VECTOR_LAMBDA __attribute__((always_inline))
 
 namespace fovea::kernels::portable {
 

@@ -70,7 +70,8 @@ void use(const std::string& bytes) {
     if (!type || element_count(type->shape) > 1'000'000) return;
     inputs.push_back(ones(*type));
   }
-  (void)ops::evaluate(*graph, inputs);
+  ops::Budget budget(10'000, 16 << 20);
+  (void)ops::evaluate(*graph, inputs, {}, &budget);
 }
 
 struct Damage : ::testing::TestWithParam<std::string_view> {

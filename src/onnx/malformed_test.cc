@@ -266,7 +266,7 @@ const Fault kFaults[] = {
      "a sparse tensor", ErrorCode::unsupported},
     {"InputOfStrings",
      [](auto& m) { graph(m).mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(8); },
-     "input \"x\": \"x\" has element type STRING", ErrorCode::unsupported},
+     "input \"x\": a tensor of STRING, which fovea lacks", ErrorCode::unsupported},
 
     // ---- subgraphs
     {"BranchMissing",

@@ -4,6 +4,7 @@
 #include "onnx/check_node.h"
 #include "onnx/graph_reader.h"
 #include "onnx/read_attribute.h"
+#include "ops/constant.h"
 
 namespace fovea::onnx {
 namespace {
@@ -72,7 +73,7 @@ Result<void> GraphReader::read_node(const wire::Node& proto, Scope& scope) {
   FOVEA_TRY(read_attributes(proto, scope, node, captures));
   node.captures = std::move(captures.list);
   if (node.is("Constant") && node.outputs.size() == 1 && unsupported_.size() == notes) {
-    Result<Tensor> value = constant_of(node);
+    Result<Tensor> value = ops::constant_value(node);
     if (value) {
       graph.set_constant(node.outputs[0], *std::move(value));
       return {};

@@ -39,25 +39,4 @@ Result<Attribute> to_attribute(const wire::Attribute& attribute, TensorSource& s
   return unsupported("its type (number {} of ONNX's) is not one that fovea knows", attribute.type());
 }
 
-Result<Tensor> constant_of(const Node& node) {
-  if (node.attributes.size() != 1)
-    return invalid_model("a Constant has exactly one value, but {} attributes are there", node.attributes.size());
-  const auto& [key, value] = *node.attributes.begin();
-  if (key == "value")
-    if (const auto* tensor = std::get_if<Tensor>(&value)) return *tensor;
-  if (key == "value_float")
-    if (const auto* number = std::get_if<float>(&value)) return Tensor::scalar(*number);
-  if (key == "value_int")
-    if (const auto* integer = std::get_if<int64_t>(&value)) return Tensor::scalar(*integer);
-  if (key == "value_floats")
-    if (const auto* numbers = std::get_if<std::vector<float>>(&value))
-      return Tensor::of<float>({static_cast<int64_t>(numbers->size())}, *numbers);
-  if (key == "value_ints")
-    if (const auto* integers = std::get_if<std::vector<int64_t>>(&value))
-      return Tensor::of<int64_t>({static_cast<int64_t>(integers->size())}, *integers);
-  if (key == "value_string" || key == "value_strings" || key == "sparse_value")
-    return unsupported("a Constant with \"{}\"", key);
-  return invalid_model("a Constant cannot have attribute \"{}\" of this kind", key);
-}
-
 }  // namespace fovea::onnx

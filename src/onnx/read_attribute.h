@@ -26,8 +26,4 @@ AttributeKind kind_of(const wire::Attribute& attribute);
 /// Precondition: not a graph, not a reference. Error: unsupported for kinds that fovea lacks; those of to_tensor.
 Result<Attribute> to_attribute(const wire::Attribute& attribute, TensorSource& source);
 
-/// What a Constant node makes. Error: invalid_model where it has not exactly one value, unsupported for strings and
-/// sparse tensors.
-Result<Tensor> constant_of(const Node& node);
-
 }  // namespace fovea::onnx

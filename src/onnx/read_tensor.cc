@@ -8,7 +8,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "onnx/types.h"
+#include "ops/onnx_dtype.h"
 
 namespace fovea::onnx {
 namespace {
@@ -116,15 +116,14 @@ Result<Tensor> from_typed(const wire::Tensor& proto, DType dtype, const Shape& s
 }
 
 Result<Tensor> read(const wire::Tensor& proto, TensorSource& source) {
-  const auto dtype = dtype_from_wire(proto.data_type());
-  if (!dtype) return unsupported("a tensor of {}, which fovea lacks", wire_type_name(proto.data_type()));
+  const DType dtype = FOVEA_TRY(ops::dtype_from_onnx(proto.data_type()));
   if (proto.dims_size() > kMaxRank) return invalid_model("a tensor of rank {}", proto.dims_size());
   const Shape shape(proto.dims().begin(), proto.dims().end());
-  auto bytes = checked_bytes(*dtype, shape);
+  auto bytes = checked_bytes(dtype, shape);
   if (!bytes) return invalid_model("{}", bytes.error().message);
-  if (proto.data_location() == kExternal) return from_external(proto, *dtype, shape, *bytes, source);
-  if (proto.has_raw_offset()) return from_raw(proto, *dtype, shape, *bytes, source);
-  return from_typed(proto, *dtype, shape);
+  if (proto.data_location() == kExternal) return from_external(proto, dtype, shape, *bytes, source);
+  if (proto.has_raw_offset()) return from_raw(proto, dtype, shape, *bytes, source);
+  return from_typed(proto, dtype, shape);
 }
 
 }  // namespace

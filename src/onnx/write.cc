@@ -14,7 +14,7 @@
 #include "graph/verify.h"
 #include "onnx/onnx_wire.pb.h"
 #include "onnx/read_attribute.h"
-#include "onnx/types.h"
+#include "ops/onnx_dtype.h"
 
 namespace fovea::onnx {
 namespace {
@@ -142,7 +142,7 @@ class Writer {
     out.set_name(name);
     if (!type.dtype && !type.shape) return;
     wire::Type::Tensor& tensor = *out.mutable_type()->mutable_tensor_type();
-    if (type.dtype) tensor.set_elem_type(dtype_to_wire(*type.dtype));
+    if (type.dtype) tensor.set_elem_type(ops::dtype_to_onnx(*type.dtype));
     if (!type.shape) return;
     wire::Shape& shape = *tensor.mutable_shape();
     for (const Dim& dim : *type.shape) {
@@ -156,7 +156,7 @@ class Writer {
 
   void write_tensor(const Tensor& tensor, wire::Tensor& out) {
     for (int64_t extent : tensor.shape()) out.add_dims(extent);
-    out.set_data_type(dtype_to_wire(tensor.dtype()));
+    out.set_data_type(ops::dtype_to_onnx(tensor.dtype()));
     if (!data_.takes(tensor)) {
       inside_ += tensor.bytes();
       if (inside_ < INT_MAX) out.set_raw_data(tensor.raw(), tensor.bytes());

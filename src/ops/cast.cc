@@ -43,15 +43,6 @@ struct BitCast final : Operator {
   }
 };
 
-// Before opset 6 the type was given by name.
-Result<DType> dtype_named(std::string_view name) {
-  constexpr std::string_view kNames[] = {"FLOAT",  "UINT8", "INT8",    "UINT16", "INT16",  "INT32", "INT64",
-                                         "STRING", "BOOL",  "FLOAT16", "DOUBLE", "UINT32", "UINT64"};
-  const auto found = std::ranges::find(kNames, name);
-  if (found == std::end(kNames)) return invalid_model("\"{}\" is not the name of an element type", name);
-  return dtype_from_onnx(found - std::begin(kNames) + 1);
-}
-
 }  // namespace
 
 Result<OperatorPtr> parse_cast(const Node& node) {
@@ -59,7 +50,7 @@ Result<OperatorPtr> parse_cast(const Node& node) {
   attributes.require("to");
   attributes.ignore("saturate");  // only for the 8-bit floats
   attributes.ignore("round_mode");
-  if (node.opset < 6) {
+  if (node.opset < 6) {  // by name
     const std::string name = attributes.text("to", "FLOAT");
     FOVEA_TRY(attributes.finish());
     return make_operator<Cast>(FOVEA_TRY(dtype_named(name)));

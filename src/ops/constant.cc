@@ -1,4 +1,5 @@
-// ONNX Constant and ConstantOfShape.
+#include "ops/constant.h"
+
 #include <algorithm>
 #include <cstring>
 #include <optional>
@@ -36,23 +37,27 @@ struct ConstantOfShape final : Operator {
 
 }  // namespace
 
-Result<OperatorPtr> parse_constant(const Node& node) {
+Result<Tensor> constant_value(const Node& node) {
   Attributes attributes(node);
   for (std::string_view other : {"sparse_value", "value_string", "value_strings"})
-    if (attributes.has(other)) return unsupported("constants of kind {} are not ones that fovea has", other);
+    if (attributes.has(other)) return unsupported("a Constant with \"{}\"", other);
   if (node.attributes.size() != 1)
-    return invalid_model("a Constant needs exactly one value, but has {} attributes", node.attributes.size());
+    return invalid_model("a Constant has exactly one value, but {} attributes are there", node.attributes.size());
   std::optional<Tensor> value = attributes.tensor("value");
   const float number = attributes.number("value_float", 0);
   const int64_t integer = attributes.integer("value_int", 0);
   const std::vector<float> numbers = attributes.numbers("value_floats");
   const std::vector<int64_t> integers = attributes.integers("value_ints");
   FOVEA_TRY(attributes.finish());
-  if (attributes.has("value_float")) value = Tensor::scalar(number);
-  if (attributes.has("value_int")) value = Tensor::scalar(integer);
-  if (attributes.has("value_floats")) value = Tensor::of<float>({static_cast<int64_t>(numbers.size())}, numbers);
-  if (attributes.has("value_ints")) value = Tensor::of<int64_t>({static_cast<int64_t>(integers.size())}, integers);
-  return make_operator<Constant>(*std::move(value));
+  if (value) return *std::move(value);
+  if (attributes.has("value_float")) return Tensor::scalar(number);
+  if (attributes.has("value_int")) return Tensor::scalar(integer);
+  if (attributes.has("value_floats")) return Tensor::of<float>({static_cast<int64_t>(numbers.size())}, numbers);
+  return Tensor::of<int64_t>({static_cast<int64_t>(integers.size())}, integers);
+}
+
+Result<OperatorPtr> parse_constant(const Node& node) {
+  return make_operator<Constant>(FOVEA_TRY(constant_value(node)));
 }
 
 Result<OperatorPtr> parse_constant_of_shape(const Node& node) {

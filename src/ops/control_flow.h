@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "graph/graph.h"
+#include "ops/evaluate.h"
 
 namespace fovea::ops {
 
@@ -12,8 +12,10 @@ namespace fovea::ops {
 bool is_control_flow(const Node& node);
 
 /// Runs the node by evaluating its subgraphs with the reference kernels. `inputs` as in evaluate(); `captured` holds
-/// the values of node.captures. A Loop without a trip count or a condition that ends is stopped after kMaxTrips.
+/// the values of node.captures. A Loop may run for as many trips as it likes, but where neither its trip count nor its
+/// condition can end it, it is an invalid model; and its scan outputs stay within the memory limit. `budget` bounds it
+/// further.
 Result<std::vector<Tensor>> evaluate_control_flow(const Node& node, std::span<const Tensor* const> inputs,
-                                                  std::span<const Tensor> captured);
+                                                  std::span<const Tensor> captured, Budget* budget = nullptr);
 
 }  // namespace fovea::ops

@@ -109,20 +109,16 @@ Result<void> QLinearConv::compute(Args in, Outs out) const {
   });
 }
 
-Result<OperatorPtr> parse_conv_integer(const Node& node) {
+template <class Op>
+static Result<OperatorPtr> parse(const Node& node) {
   Attributes attributes(node);
   WindowAttributes window = FOVEA_TRY(read_window(attributes));
   const int64_t groups = attributes.integer("group", 1);
   FOVEA_TRY(attributes.finish());
-  return make_operator<ConvInteger>(std::move(window), groups);
+  return make_operator<Op>(std::move(window), groups);
 }
 
-Result<OperatorPtr> parse_qlinear_conv(const Node& node) {
-  Attributes attributes(node);
-  WindowAttributes window = FOVEA_TRY(read_window(attributes));
-  const int64_t groups = attributes.integer("group", 1);
-  FOVEA_TRY(attributes.finish());
-  return make_operator<QLinearConv>(std::move(window), groups);
-}
+Result<OperatorPtr> parse_conv_integer(const Node& node) { return parse<ConvInteger>(node); }
+Result<OperatorPtr> parse_qlinear_conv(const Node& node) { return parse<QLinearConv>(node); }
 
 }  // namespace fovea::ops

@@ -5,16 +5,32 @@
 
 namespace fovea::ops {
 
-Result<std::vector<Tensor>> evaluate(const Operator& op, std::span<const Tensor* const> inputs, size_t output_count) {
+Result<void> Budget::spend(int64_t values, int64_t bytes) {
+  exceeded_ = exceeded_ || values > values_ || bytes > bytes_;
+  if (exceeded_) return unsupported("more work than may be done before the model runs");
+  values_ -= values;
+  bytes_ -= bytes;
+  return {};
+}
+
+Result<std::vector<Tensor>> evaluate(const Operator& op, std::span<const Tensor* const> inputs, size_t output_count,
+                                     Budget* budget) {
   std::vector<Inputs::Input> known(inputs.size());
   std::vector<TensorView> args(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i] == nullptr) continue;
     known[i] = {inputs[i]->type(), inputs[i], true};
     args[i] = inputs[i]->view();
+    if (budget != nullptr) FOVEA_TRY(budget->spend(0, static_cast<int64_t>(inputs[i]->bytes())));
   }
   const Types types = FOVEA_TRY(op.infer(Inputs(known, output_count)));
   if (types.size() < output_count) return internal("the shape rule gave {} of {} outputs", types.size(), output_count);
+  if (budget != nullptr) {
+    for (const TensorType& type : types) {
+      const int64_t bytes = FOVEA_TRY(checked_bytes(type.dtype, type.shape));
+      FOVEA_TRY(budget->spend(0, bytes));
+    }
+  }
   std::vector<Tensor> outputs;
   std::vector<MutableView> outs;
   for (size_t i = 0; i < output_count; ++i)
@@ -25,7 +41,8 @@ Result<std::vector<Tensor>> evaluate(const Operator& op, std::span<const Tensor*
 }
 
 Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor> inputs,
-                                     std::span<const Tensor> captured) {
+                                     std::span<const Tensor> captured, Budget* budget) {
+  if (budget != nullptr) FOVEA_TRY(budget->spend(1 + static_cast<int64_t>(graph.value_slots()), 0));
   std::vector<Tensor> values(graph.value_slots());
   std::vector<bool> known(graph.value_slots(), false);
   const auto set = [&](ValueId id, Tensor tensor) {
@@ -59,9 +76,10 @@ Result<std::vector<Tensor>> evaluate(const Graph& graph, std::span<const Tensor>
         return invalid_model("value \"{}\" is not known", graph.value(v).name).at(node.label(graph));
     std::vector<Tensor> results = FOVEA_TRY_AT(
         node.label(graph),
-        is_control_flow(node) ? evaluate_control_flow(node, args, outer) : [&]() -> Result<std::vector<Tensor>> {
+        is_control_flow(node) ? evaluate_control_flow(node, args, outer, budget)
+                              : [&]() -> Result<std::vector<Tensor>> {
           const OperatorPtr op = FOVEA_TRY(parse_operator(node));
-          return evaluate(*op, args, node.outputs.size());
+          return evaluate(*op, args, node.outputs.size(), budget);
         }());
     for (size_t i = 0; i < node.outputs.size(); ++i) set(node.outputs[i], std::move(results[i]));
   }

@@ -140,19 +140,16 @@ struct GatherND final : Operator {
 
 }  // namespace
 
-Result<OperatorPtr> parse_gather(const Node& node) {
+template <class Op>
+static Result<OperatorPtr> parse_with_axis(const Node& node) {
   Attributes attributes(node);
   const int64_t axis = attributes.integer("axis", 0);
   FOVEA_TRY(attributes.finish());
-  return make_operator<Gather>(axis);
+  return make_operator<Op>(axis);
 }
 
-Result<OperatorPtr> parse_gather_elements(const Node& node) {
-  Attributes attributes(node);
-  const int64_t axis = attributes.integer("axis", 0);
-  FOVEA_TRY(attributes.finish());
-  return make_operator<GatherElements>(axis);
-}
+Result<OperatorPtr> parse_gather(const Node& node) { return parse_with_axis<Gather>(node); }
+Result<OperatorPtr> parse_gather_elements(const Node& node) { return parse_with_axis<GatherElements>(node); }
 
 Result<OperatorPtr> parse_gather_nd(const Node& node) {
   Attributes attributes(node);

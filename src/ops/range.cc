@@ -19,18 +19,19 @@ struct Range final : Operator {
       if (element_count(in.shape(i)) != 1)
         return invalid_model("input {} must be one number, but has shape {}", i, to_string(in.shape(i)));
     }
-    const Tensor values[] = {FOVEA_TRY(in.value(0)), FOVEA_TRY(in.value(1)), FOVEA_TRY(in.value(2))};
-    const int64_t count = FOVEA_TRY(is_float(in.dtype(0)) ? count_steps<double>(values) : count_steps<int64_t>(values));
+    const Tensor start = FOVEA_TRY(in.value(0)), limit = FOVEA_TRY(in.value(1)), delta = FOVEA_TRY(in.value(2));
+    const int64_t count = FOVEA_TRY(is_float(in.dtype(0)) ? count_steps<double>(start, limit, delta)
+                                                          : count_steps<int64_t>(start, limit, delta));
     return one_output(in.dtype(0), {count});
   }
 
   // max(ceil((limit - start) / delta), 0)
   template <class C>
-  static Result<int64_t> count_steps(std::span<const Tensor> values) {
+  static Result<int64_t> count_steps(const Tensor& from_value, const Tensor& to_value, const Tensor& by_value) {
     C start, limit, delta;
-    read_block(values[0].dtype(), values[0].raw(), 1, &start);
-    read_block(values[1].dtype(), values[1].raw(), 1, &limit);
-    read_block(values[2].dtype(), values[2].raw(), 1, &delta);
+    read_block(from_value.dtype(), from_value.raw(), 1, &start);
+    read_block(to_value.dtype(), to_value.raw(), 1, &limit);
+    read_block(by_value.dtype(), by_value.raw(), 1, &delta);
     if (delta == 0) return invalid_model("delta is zero");
     if constexpr (std::is_same_v<C, double>) {
       const double steps = std::ceil((limit - start) / delta);

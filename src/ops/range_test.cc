@@ -41,6 +41,24 @@ TEST(Range, RefusesStepsThatNeverArrive) {
       refusal(range<int64_t>(std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max(), 1)).has_value());
 }
 
+TEST(Range, LetsGoOfWhatItReadWhereALaterInputIsNotKnownYet) {
+  Node node;
+  node.op_type = "Range";
+  node.opset = 11;
+  node.inputs = {0, 1, 2};
+  node.outputs = {3};
+  const auto op = parse_operator(node);
+  ASSERT_TRUE(op.ok());
+  const auto owner = std::make_shared<int64_t>(1);
+  const Tensor start = Tensor::wrap(owner, owner.get(), DType::i64, {});
+  const TensorType scalar{DType::i64, {}};
+  const Inputs::Input inputs[] = {{scalar, &start, true}, {scalar, nullptr, true}, {scalar, nullptr, true}};
+  const auto types = (*op)->infer(Inputs(inputs, 1));
+  ASSERT_FALSE(types.ok());
+  EXPECT_EQ(types.error().code, ErrorCode::needs_value);
+  EXPECT_EQ(owner.use_count(), 2);  // ours and that of `start`
+}
+
 TEST(Range, KeepsSixteenBitFloatsExact) {
   const auto y = values_of<f16>(range(f16(2046.0f), f16(2052.0f), f16(1.0f)));
   EXPECT_THAT(y, ElementsAre(2046.0f, 2047.0f, 2048.0f, 2048.0f, 2050.0f, 2052.0f));  // 2049, 2051: ties to even

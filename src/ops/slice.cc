@@ -7,6 +7,7 @@
 #include "ops/attributes.h"
 #include "ops/catalogue.h"
 #include "ops/known.h"
+#include "ops/outputs.h"
 #include "ops/shapes.h"
 #include "ops/strided_copy.h"
 
@@ -25,7 +26,9 @@ int64_t count(int64_t start, int64_t end, int64_t step) {
 }
 
 Result<Slice::Bounds> bounds_of(const Inputs& in) {
-  Slice::Bounds bounds{FOVEA_TRY(in.integers(1)), FOVEA_TRY(in.integers(2)), {}, {}};
+  Slice::Bounds bounds;
+  bounds.starts = FOVEA_TRY(in.integers(1));
+  bounds.ends = FOVEA_TRY(in.integers(2));
   if (in.has(3)) bounds.axes = FOVEA_TRY(in.integers(3));
   if (in.has(4)) bounds.steps = FOVEA_TRY(in.integers(4));
   return bounds;
@@ -60,7 +63,7 @@ Result<SliceGeometry> Slice::resolve(const Inputs& in) const {
   return result;
 }
 
-Result<Types> Slice::infer(const Inputs& in) const { return Types{{in.dtype(0), FOVEA_TRY(resolve(in)).extents}}; }
+Result<Types> Slice::infer(const Inputs& in) const { return one_output(in.dtype(0), FOVEA_TRY(resolve(in)).extents); }
 
 Result<void> Slice::compute(Args in, Outs out) const {
   if (out[0].size() == 0) return {};

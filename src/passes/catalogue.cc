@@ -11,14 +11,22 @@ constexpr Pass kOnce[] = {
      "first: no other pattern needs to look through them", remove_identity},
     {"fold_batch_norm", "BatchNormalization(Conv(x, W, B)) -> Conv(x, W', B')",
      "before the weights are packed, and before activations would stand between", fold_batch_norm},
+    {"fold_scale", "P(x) * c, (P(x) + b) * c -> P'(x), P'(x) + b c", "like fold_batch_norm", fold_scale},
     {"fuse_gelu", "x * 0.5 * (1 + erf(x / sqrt 2)) -> Gelu(x)", "while the formula stands as it was exported",
      fuse_gelu},
     {"fuse_swish", "x * sigmoid(x) -> Swish(x)", "while the formula stands as it was exported", fuse_swish},
 };
 
 constexpr Pass kShapesKnown[] = {
+    {"fuse_rope", "x * cos + rotated(x) * sin -> fovea.Rope", "before fuse_attention, which takes it in", fuse_rope},
+    {"fuse_attention", "MatMul(Softmax(MatMul(Q, K^T)), V) -> fovea.Attention",
+     "before channels_last: what moves heads about is no image", fuse_attention},
     {"channels_last", "Conv, pools and what stands between them over NCHW -> the same over NHWC",
-     "first: it decides what is a product over NHWC", nullptr, channels_last},
+     "early: it decides what is a product over NHWC", nullptr, channels_last},
+    {"cancel_moves", "Transpose(Reshape(Transpose(x))) in x's own order -> Reshape(x)",
+     "behind channels_last, which makes them", cancel_moves},
+    {"fuse_gate", "act(a) * b of two parts of one product -> fovea.Gate",
+     "before fuse_epilogue would take the function", fuse_gate},
     {"lower_linear", "MatMul(A, W), Gemm(A, W, b) -> fovea.MatMul", "makes what fuse_epilogue looks for", lower_linear},
     {"fuse_epilogue", "act(P(x)), P(x) + bias, P(x) + residual -> P with an epilogue",
      "last: products are made, and nothing moves between them and their epilogues any more", fuse_epilogue},

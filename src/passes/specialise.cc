@@ -155,7 +155,9 @@ class Specialiser {
       if (graph_.constant(v) == nullptr) return Outcome::stops;
       captured.push_back(*graph_.constant(v));
     }
-    std::vector<Tensor> results = FOVEA_TRY(ops::evaluate_control_flow(node, args, captured));
+    auto evaluated = ops::evaluate_control_flow(node, args, captured, &evaluation_);
+    if (!evaluated.ok() && evaluation_.exceeded()) return Outcome::stops;  // too long for now: it is run
+    std::vector<Tensor> results = FOVEA_TRY(std::move(evaluated));
     const std::vector<ValueId> outputs = node.outputs;
     if (results.size() < outputs.size()) return internal("{} of {} outputs", results.size(), outputs.size());
     graph_.remove_node(id);
@@ -183,7 +185,8 @@ class Specialiser {
   const Operators& parsed_;
   Graph graph_;
   Operators operators_;
-  int64_t budget_ = 0;
+  int64_t budget_ = 0;  // bytes that folding may still add
+  ops::Budget evaluation_{kFoldedValues, 4 * kFoldBytes};
 };
 
 }  // namespace

@@ -36,6 +36,9 @@ Result<Specialised> specialise(const Graph& graph, std::span<const TensorType> i
 /// A result may grow to this size, or to twice its operands, when it is folded; all folded results together to eight
 /// times this, or to twice the weights. Beyond, nodes stay in the graph and are run.
 inline constexpr int64_t kFoldBytes = 64 << 20;
+/// Values that folding sets in the subgraphs of control flow, and four times kFoldBytes may they read and write: some
+/// tenths of a second. A Loop that is longer stays in the graph and is run.
+inline constexpr int64_t kFoldedValues = 100'000;
 
 /// Folds what depends on no input at all: done once a model, so that all plans share the folded weights. Nodes whose
 /// shape rule refuses are left for specialise to report.

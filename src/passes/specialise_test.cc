@@ -39,6 +39,25 @@ TEST(Specialise, AnIfWithAKnownConditionIsItsBranch) {
   EXPECT_EQ(structure(specialised(graph, {{DType::f32, {1}}}).graph), "v0 \nv1 = Neg(v0)\nv1 ");
 }
 
+TEST(Specialise, AShortLoopFoldsAndALongOneStays) {
+  const auto graph = [](int64_t trips) {
+    return parsed(fmt::format(R"(graph () -> (y) {{
+      trips = constant i64[] {{{}}}  one = constant f32[] {{1}}
+      y = Loop@16(trips, _, one) {{ body=graph (i64[] step, bool[] go, f32[] a) -> (go, b) {{ b = Add@14(a, a) }} }}
+    }})",
+                              trips));
+  };
+  const auto folded = specialised(graph(10), {});
+  EXPECT_EQ(folded.stop, kNoNode);
+  EXPECT_EQ(structure(folded.graph), "\n1024 ");
+  Graph constant = graph(int64_t{1} << 39);
+  const auto kept = specialised(constant, {});
+  ASSERT_NE(kept.stop, kNoNode);
+  EXPECT_EQ(kept.graph.node(kept.stop).op_type, "Loop");
+  ASSERT_TRUE(fold_constants(constant).ok());
+  EXPECT_EQ(constant.order().size(), 1u);
+}
+
 TEST(Specialise, StopsAtTheFirstNodeWhoseShapeDependsOnData) {
   const Graph graph = parsed(R"(graph (f32[4] x) -> (y) {
     a = Relu@14(x)  i = NonZero@13(a)  y = Cast@13(i) {to=1}

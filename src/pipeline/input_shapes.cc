@@ -32,7 +32,7 @@ Result<std::pair<std::string, Shape>> parse_input_shape(std::string_view text) {
 
 Result<void> set_input_shapes(Graph& graph, const InputShapes& shapes) {
   for (const auto& [name, shape] : shapes) {
-    const auto found = std::ranges::find_if(graph.inputs, [&](ValueId id) { return graph.value(id).name == name; });
+    const auto found = std::ranges::find(graph.inputs, name, [&](ValueId id) { return graph.value(id).name; });
     if (found == graph.inputs.end()) {
       std::vector<std::string> names;
       for (ValueId id : graph.inputs)

@@ -218,7 +218,10 @@ Result<OutputFacts> examine_output(const Graph& graph) {
 }  // namespace
 
 Result<ModelFacts> examine(const Graph& graph) {
-  return ModelFacts{FOVEA_TRY(examine_input(graph)), FOVEA_TRY(examine_output(graph))};
+  ModelFacts facts;
+  facts.input = FOVEA_TRY(examine_input(graph));
+  facts.output = FOVEA_TRY(examine_output(graph));
+  return facts;
 }
 
 }  // namespace fovea::tasks

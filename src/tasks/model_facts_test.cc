@@ -80,8 +80,10 @@ TEST(Normalisation, IsRecognisedBeforeTheFirstConvolution) {
 TEST(Normalisation, IsNotSeenWhereThereIsNone) {
   const char* cases[] = {
       // torchvision's transform_input: from ImageNet's normalisation to Inception's
-      "  g = constant f32[1,3,1,1] {0.458, 0.448, 0.45}\n  o = constant f32[1,3,1,1] {-0.03, -0.088, -0.188}\n"
-      "  a = Mul@13(image, g)\n  x = Add@13(a, o)",
+      R"(  g = constant f32[1,3,1,1] {0.458, 0.448, 0.45}
+           o = constant f32[1,3,1,1] {-0.03, -0.088, -0.188}
+           a = Mul@13(image, g)
+           x = Add@13(a, o))",
       "  s = constant f32[] {2.0}\n  x = Mul@13(image, s)",                            // a mere scale
       "  m = constant f32[1,3,1,1] {0.485, 0.456, 0.406}\n  x = Sub@13(m, image)",     // the other way round
       "  p = constant f32[1,3,32,32] fill(0.5)\n  x = Add@13(image, p)",               // an embedding

@@ -1,67 +1,22 @@
-// Steps of fovea.Conv: convolutions over NHWC as matrix products over row pointers, and depthwise ones.
-#include "ops/conv.h"
+// Steps of fovea.Conv as matrix products over row pointers.
 
 #include <algorithm>
-#include <vector>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "cpu/steps/conv_geometry.h"
+#include "cpu/steps/gemm_run.h"
 #include "cpu/steps/steps.h"
 #include "kernels/conv_rows.h"
 #include "kernels/gemm.h"
-#include "kernels/spatial.h"
 
 namespace fovea::cpu {
 namespace {
 
-/// Sizes of one convolution, from the node.
-struct Geometry {
-  int64_t batch = 1, groups = 1, in_per_group = 1, out_per_group = 1;
-  kernels::ConvShape shape;
-
-  int64_t in_channels() const { return groups * in_per_group; }
-  int64_t out_channels() const { return groups * out_per_group; }
-};
-
-/// Larger kernels than any model has: their tables of pointers would outgrow the data.
-constexpr int64_t kMostTaps = 4096;
-
-std::optional<Geometry> geometry_of(const LowerNode& node) {
-  if (!all_f32(node) || node.shape(0).size() != 4 || node.shape(1).size() != 4) return std::nullopt;
-  const Shape &x = node.shape(0), &w = node.shape(1), &y = node.out_shape();
-  Geometry g;
-  g.batch = x[0];
-  g.groups = node.integer("group", 1);
-  g.in_per_group = w[1];
-  g.out_per_group = w[0] / g.groups;
-  kernels::ConvShape& s = g.shape;
-  s.in_height = x[1], s.in_width = x[2], s.out_height = y[1], s.out_width = y[2];
-  s.kernel_height = w[2], s.kernel_width = w[3];
-  const auto pair = [&](std::string_view key) { return node.integers(key, {1, 1}); };
-  const auto strides = pair("strides"), dilations = pair("dilations"), pads = node.integers("pads", {0, 0, 0, 0});
-  const auto* auto_pad = node.node.attribute<std::string>("auto_pad");
-  if (strides.size() != 2 || dilations.size() != 2 || pads.size() != 4 || (auto_pad && *auto_pad != "NOTSET"))
-    return std::nullopt;
-  s.stride_y = strides[0], s.stride_x = strides[1];
-  s.dilation_y = dilations[0], s.dilation_x = dilations[1];
-  s.pad_top = pads[0], s.pad_left = pads[1];
-  s.pixel_stride = x[3];
-  s.row_stride = x[2] * x[3];
-  if (s.taps() > kMostTaps) return std::nullopt;
-  return g;
-}
-
-/// What the epilogue of a fused node needs, beside its addresses.
-struct Fused {
-  ValueId bias, residual;
-  kernels::Activation activation;
-  bool residual_last;
-};
-
 class ConvStep final : public Step {
  public:
-  ConvStep(const LowerNode& node, const Geometry& g, const kernels::GemmKernel& kernel, Tensor packed, Tensor zeros,
-           const Fused& fused, bool padded)
+  ConvStep(const LowerNode& node, const ConvGeometry& g, const kernels::GemmKernel& kernel, Tensor packed, Tensor zeros,
+           const ConvEpilogue& fused, bool padded)
       : x_(node.in(0)),
         y_(node.out()),
         g_(g),
@@ -103,7 +58,7 @@ class ConvStep final : public Step {
     const int64_t total = g_.batch * s_.pixels(), tiles = ceil_div(total, kernel_.rows);
     const int64_t macs = s_.taps() * depth_ * g_.out_channels();
     constexpr int64_t kGrainMacs = 1 << 17;
-    if (tiles >= 4 * b.pool->size() || g_.groups * panels_ < b.pool->size()) {
+    if (share_rows(tiles, g_.groups * panels_, b.pool->size())) {
       b.pool->parallel_for(
           tiles, std::max<int64_t>(1, kGrainMacs / (macs * kernel_.rows)), [&](int64_t begin, int64_t end, int worker) {
             pixels(o, table(worker), total * begin / tiles, total * end / tiles, 0, g_.groups * panels_);
@@ -177,70 +132,22 @@ class ConvStep final : public Step {
   }
 
   ValueId x_, y_;
-  Geometry g_;
+  ConvGeometry g_;
   const kernels::GemmKernel& kernel_;
   Tensor packed_, zeros_;
-  Fused fused_;
+  ConvEpilogue fused_;
   bool padded_;
   int threads_;
   kernels::ConvShape s_;  // as the product sees it: that of the padded copy, where there is one
   int64_t depth_ = 1, block_ = 1, rows_floats_ = 0, padded_floats_ = 0, panels_ = 1, group_floats_ = 0;
 };
 
-class DepthwiseStep final : public Step {
- public:
-  DepthwiseStep(const LowerNode& node, const Geometry& g, Tensor weight, Tensor zeros, const Fused& fused)
-      : x_(node.in(0)),
-        y_(node.out()),
-        g_(g),
-        weight_(std::move(weight)),
-        zeros_(std::move(zeros)),
-        fused_(fused),
-        threads_(std::max(node.threads, 1)),
-        table_floats_(round_up(g.shape.taps() * g.shape.out_width * 2, 16)) {}
-
-  Result<void> run(const Bindings& b) const override {
-    const float *x = b.f32(x_), *bias = b.f32(fused_.bias);
-    float* y = b.f32_mutable(y_);
-    const kernels::ConvShape& s = g_.shape;
-    const int64_t channels = g_.in_channels(), row = s.out_width * channels;
-    const int64_t grain = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, row * s.taps()));
-    b.pool->parallel_for(g_.batch * s.out_height, grain, [&](int64_t begin, int64_t end, int worker) {
-      auto* rows = reinterpret_cast<const float**>(static_cast<float*>(b.scratch) + worker * table_floats_);
-      for (int64_t r = begin; r < end; ++r) {
-        const int64_t image = r / s.out_height, line = r % s.out_height;
-        kernels::conv_rows(s, x + image * s.in_height * s.row_stride, zeros_.data<float>(), line * s.out_width,
-                           s.out_width, rows, s.out_width);
-        kernels::depthwise_rows({rows, s.out_width, s.taps(), channels, s.out_width, weight_.data<float>(), bias,
-                                 fused_.activation, y + r * row, channels});
-      }
-    });
-    return {};
-  }
-  std::string kernel() const override { return "depthwise"; }
-  int64_t scratch_bytes() const override { return threads_ * table_floats_ * 4; }
-
- private:
-  ValueId x_, y_;
-  Geometry g_;
-  Tensor weight_, zeros_;
-  Fused fused_;
-  int threads_;
-  int64_t table_floats_;
-};
-
-std::optional<Fused> fused_of(const LowerNode& node) {
-  const auto activation = fused_activation(node);
-  if (!activation) return std::nullopt;
-  return Fused{node.in(2), node.in(3), *activation, node.integer("residual_last", 0) != 0};
-}
-
 }  // namespace
 
 StepPtr make_conv_step(const LowerNode& node) {
   const Tensor* weight = node.constant(1);
-  const auto g = geometry_of(node);
-  const auto fused = fused_of(node);
+  const auto g = conv_geometry(node);
+  const auto fused = conv_epilogue(node);
   if (weight == nullptr || !g || !fused) return nullptr;
   const kernels::ConvShape& s = g->shape;
   const bool padded =
@@ -270,25 +177,6 @@ StepPtr make_conv_step(const LowerNode& node) {
   if (!packed.ok() || !zeros.ok()) return nullptr;
   return std::make_unique<ConvStep>(node, *g, kernel, std::move(packed).value(), std::move(zeros).value(), *fused,
                                     padded);
-}
-
-StepPtr make_depthwise_step(const LowerNode& node) {
-  const Tensor* weight = node.constant(1);
-  const auto g = geometry_of(node);
-  const auto fused = fused_of(node);
-  if (weight == nullptr || !g || !fused || g->in_per_group != 1 || g->out_per_group != 1) return nullptr;
-  if (g->groups < 4 || fused->residual != kNoValue) return nullptr;
-  const int64_t taps = g->shape.taps(), channels = g->groups;
-  auto packed = node.weights.get(*weight, "depthwise", [&]() -> Result<Tensor> {
-    Tensor turned = FOVEA_TRY(Tensor::allocate(DType::f32, {taps, channels}));
-    auto* to = turned.mutable_view().as<float>();
-    for (int64_t c = 0; c < channels; ++c)
-      for (int64_t t = 0; t < taps; ++t) to[t * channels + c] = weight->data<float>()[c * taps + t];
-    return turned;
-  });
-  auto zeros = Tensor::allocate(DType::f32, {channels});
-  if (!packed.ok() || !zeros.ok()) return nullptr;
-  return std::make_unique<DepthwiseStep>(node, *g, std::move(packed).value(), std::move(zeros).value(), *fused);
 }
 
 }  // namespace fovea::cpu

@@ -23,12 +23,19 @@ void run_rows(const DenseProduct& p, int64_t begin, int64_t end, int64_t first_p
   }
 }
 
+bool share_rows(int64_t row_tiles, int64_t panels, int threads) {
+  // The part of all threads' time that is used, where each takes nearly equal whole tiles or panels.
+  const auto used = [&](int64_t parts) {
+    return static_cast<double>(parts) / static_cast<double>(threads * ((parts + threads - 1) / threads));
+  };
+  return used(row_tiles) + 0.06 >= used(panels);
+}
+
 void run_product(const DenseProduct& p, ThreadPool& pool) {
   const int64_t panels = kernels::panel_count(*p.kernel, p.columns);
   constexpr int64_t kGrainMacs = 1 << 17;  // multiply-adds that are worth a thread: some 10 us
   const int64_t tile_rows = p.kernel->rows, tiles = (p.rows + tile_rows - 1) / tile_rows;
-  // Shares of rows waste less than a tenth where there are ten tiles to each thread; shares of panels read all rows.
-  if (tiles >= 4 * pool.size() || panels < pool.size()) {
+  if (share_rows(tiles, panels, pool.size())) {
     const int64_t grain = std::max<int64_t>(1, kGrainMacs / std::max<int64_t>(1, tile_rows * p.depth * p.columns));
     pool.parallel_for(tiles, grain, [&](int64_t begin, int64_t end, int) {
       run_rows(p, p.rows * begin / tiles, p.rows * end / tiles, 0, panels);

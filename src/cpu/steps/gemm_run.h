@@ -21,6 +21,10 @@ struct DenseProduct {
 /// Rows [begin, end) times panels [first_panel, last_panel), on this thread.
 void run_rows(const DenseProduct& p, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel);
 
+/// Whether threads should share out a product's rows rather than its panels. Rows keep what a core has written with
+/// that core; but a last round in which some threads idle costs more.
+bool share_rows(int64_t row_tiles, int64_t panels, int threads);
+
 /// The whole product: rows are shared out where there are enough of them, else panels.
 void run_product(const DenseProduct& p, ThreadPool& pool);
 

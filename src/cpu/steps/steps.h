@@ -10,6 +10,9 @@ namespace fovea::cpu {
 /// Serves every operator: its reference kernel.
 StepPtr make_reference_step(const LowerNode& node);
 
+StepPtr make_attention_step(const LowerNode& node);  // fovea.Attention
+StepPtr make_rope_step(const LowerNode& node);       // fovea.Rope
+StepPtr make_gate_step(const LowerNode& node);       // fovea.Gate
 StepPtr make_copy_step(const LowerNode& node);       // Transpose, Slice, Split, Concat, Expand
 StepPtr make_unary_step(const LowerNode& node);      // Relu, Sigmoid, Gelu, Clip, ...
 StepPtr make_binary_step(const LowerNode& node);     // Add, Sub, Mul, Div, Min, Max
@@ -20,6 +23,7 @@ StepPtr make_linear_step(const LowerNode& node);     // MatMul, Gemm, fovea.MatM
 StepPtr make_matmul_step(const LowerNode& node);     // MatMul of two computed operands
 StepPtr make_conv_step(const LowerNode& node);       // fovea.Conv
 StepPtr make_depthwise_step(const LowerNode& node);  // fovea.Conv with a channel to each group
+StepPtr make_winograd_step(const LowerNode& node);   // fovea.Conv 3x3 of stride 1
 StepPtr make_pool_step(const LowerNode& node);       // fovea.MaxPool, fovea.AveragePool
 
 /// The activation that a node is (Relu), or that a fused node carries (its attribute "activation"); nullopt where

@@ -1,0 +1,218 @@
+// The step of fovea.Attention. For each head K and V are packed once, and a block of query rows goes through both
+// products and the softmax while its scores are in the cache; nothing of the size of queries x keys is ever stored.
+// Threads share out (head, block) pairs; one whose part begins within a head packs that head for itself.
+#include "kernels/attention.h"
+
+#include <algorithm>
+
+#include "base/checked.h"
+#include "base/cpu_features.h"
+#include "cpu/steps/steps.h"
+#include "kernels/gemm.h"
+#include "ops/fovea_attention.h"
+#include "ops/shapes.h"
+
+namespace fovea::cpu {
+namespace {
+
+class AttentionStep final : public Step {
+ public:
+  static constexpr int64_t kMostRows = 60;  // of a block: 5, 10 or 12 tiles of every kernel that there is
+
+  AttentionStep(const LowerNode& node, const ops::FoveaAttention& op)
+      : op_(op),
+        scores_kernel_(kernels::gemm_kernel(op.keys)),
+        values_kernel_(kernels::gemm_kernel(op.value_depth)),
+        threads_(std::max(node.threads, 1)) {
+    for (size_t i = 0; i < 6; ++i) inputs_[i] = node.in(i);
+    output_ = node.out();
+    if (node.has(3)) {
+      const Shape strides = ops::broadcast_strides(node.shape(3), Shape{op.batch, op.heads, op.queries, op.keys});
+      std::ranges::copy(strides, mask_strides_);
+    }
+    // A block's scores and the head's K and V shall fit the L2 cache together, where they can.
+    const int64_t head_bytes = 4 * op.keys * (op.depth + op.value_depth);
+    const int64_t fit = (cache_bytes() - head_bytes) / (4 * std::max<int64_t>(op.keys, 1));
+    rows_ = std::clamp<int64_t>(fit / scores_kernel_.rows * scores_kernel_.rows, 4 * scores_kernel_.rows, kMostRows);
+    blocks_ = ceil_div(op.queries, rows_);
+    rows_ = round_up(ceil_div(op.queries, blocks_), scores_kernel_.rows);
+    blocks_ = ceil_div(op.queries, rows_);
+    // Rows of scores an odd number of lines apart, so that they do not share sets of the L1 cache.
+    score_stride_ = ceil_div(op.keys, 16) | 1;
+    score_stride_ *= 16;
+    const auto part = [&](int64_t floats) {
+      const int64_t begin = floats_;
+      floats_ += round_up(floats, 16);
+      return begin;
+    };
+    packed_k_ = part(kernels::packed_floats(scores_kernel_, op.keys, 1, op.depth));
+    packed_v_ = part(kernels::packed_floats(values_kernel_, op.value_depth, 1, op.keys));
+    query_rows_ = part(rows_ * op.depth);
+    scores_ = part(rows_ * score_stride_);
+    factors_ = part(rows_);
+    row_ = part(op.depth);
+    turned_k_ = part(op.rope_k ? op.keys * op.depth : 0);
+  }
+
+  Result<void> run(const Bindings& b) const override {
+    const Operands x{b.f32(inputs_[0]), b.f32(inputs_[1]), b.f32(inputs_[2]),     b.f32(inputs_[3]),
+                     b.f32(inputs_[4]), b.f32(inputs_[5]), b.f32_mutable(output_)};
+    b.pool->parallel_for(op_.batch * op_.heads * blocks_, 1, [&](int64_t begin, int64_t end, int worker) {
+      float* scratch = static_cast<float*>(b.scratch) + worker * floats_;
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t head = i / blocks_, first = i % blocks_ * rows_;
+        if (i == begin || i % blocks_ == 0) pack_head(x, head, scratch);
+        run_block(x, head, first, std::min(rows_, op_.queries - first), scratch);
+      }
+    });
+    return {};
+  }
+  std::string kernel() const override { return "attention"; }
+  int64_t scratch_bytes() const override { return threads_ * floats_ * 4; }
+
+ private:
+  struct Operands {
+    const float *q, *k, *v, *mask, *cos, *sin;
+    float* y;
+  };
+
+  static int64_t cache_bytes() { return cache_sizes().l2; }
+
+  /// Row t of Q or K of a head, contiguous: turned where the rotary embedding wants it.
+  void turn(const Operands& x, const float* row, int64_t channel, int64_t token, float* copy, float* to) const {
+    if (channel != 1) {
+      kernels::scale_row(row, channel, 1, copy, op_.depth);
+      row = copy;
+    }
+    const int64_t t = token - op_.rope.skip;
+    if (t < 0)
+      std::copy_n(row, op_.depth, to);
+    else
+      kernels::rope_row(row, x.cos + t * op_.depth, x.sin + t * op_.depth, op_.depth, op_.rope.interleaved, to);
+  }
+
+  void pack_head(const Operands& x, int64_t head, float* scratch) const {
+    const int64_t b = head / op_.heads, h = head % op_.heads;
+    kernels::PackSource k{x.k + op_.k.at(b, h, 0, 0), op_.keys, 1, op_.depth, op_.k.token, 0, op_.k.channel};
+    if (op_.rope_k) {
+      float* rows = scratch + turned_k_;
+      for (int64_t t = 0; t < op_.keys; ++t)
+        turn(x, k.b + t * op_.k.token, op_.k.channel, t, scratch + row_, rows + t * op_.depth);
+      k.b = rows;
+      k.n_stride = op_.depth;
+      k.k_stride = 1;
+    }
+    kernels::pack_panels(scores_kernel_, k, 0, kernels::panel_count(scores_kernel_, op_.keys), scratch + packed_k_);
+    const kernels::PackSource v{
+        x.v + op_.v.at(b, h, 0, 0), op_.value_depth, 1, op_.keys, op_.v.channel, 0, op_.v.token};
+    kernels::pack_panels(values_kernel_, v, 0, kernels::panel_count(values_kernel_, op_.value_depth),
+                         scratch + packed_v_);
+  }
+
+  void run_block(const Operands& x, int64_t head, int64_t first, int64_t count, float* scratch) const {
+    const int64_t b = head / op_.heads, h = head % op_.heads;
+    const float* rows[kMostRows];
+    for (int64_t i = 0; i < count; ++i) {
+      const float* from = x.q + op_.q.at(b, h, first + i, 0);
+      float* to = scratch + query_rows_ + i * op_.depth;
+      rows[i] = to;
+      int64_t channel = op_.q.channel;
+      if (op_.rope_q) {
+        turn(x, from, channel, first + i, scratch + row_, to);
+        from = to;
+        channel = 1;
+      }
+      kernels::scale_row(from, channel, op_.scale, to, op_.depth);
+    }
+    float* scores = scratch + scores_;
+    product(scores_kernel_, rows, count, op_.depth, scratch + packed_k_, op_.keys, scores, score_stride_);
+
+    float* factors = scratch + factors_;
+    const float* mask = x.mask ? x.mask + b * mask_strides_[0] + h * mask_strides_[1] : nullptr;
+    for (int64_t i = 0; i < count; ++i) {
+      rows[i] = scores + i * score_stride_;
+      factors[i] = kernels::exp_row(scores + i * score_stride_, mask ? mask + (first + i) * mask_strides_[2] : nullptr,
+                                    op_.keys);
+    }
+
+    const int64_t stride = op_.heads * op_.value_depth;
+    float* y = x.y + ((b * op_.queries + first) * op_.heads + h) * op_.value_depth;
+    product(values_kernel_, rows, count, op_.keys, scratch + packed_v_, op_.value_depth, y, stride);
+    for (int64_t i = 0; i < count; ++i) {
+      float* row = y + i * stride;
+      if (op_.nan_to_zero && factors[i] != factors[i])
+        std::fill_n(row, op_.value_depth, 0.0f);
+      else
+        kernels::scale_row(row, 1, factors[i], row, op_.value_depth);
+    }
+  }
+
+  static void product(const kernels::GemmKernel& kernel, const float* const* rows, int64_t count, int64_t depth,
+                      const float* packed, int64_t columns, float* c, int64_t stride) {
+    kernels::GemmTile tile;
+    tile.rows = rows;
+    tile.row_stride = count;
+    tile.depth = depth;
+    tile.c = c;
+    tile.c_stride = stride;
+    kernels::gemm_block(kernel, tile, packed, count, columns, 0, kernels::panel_count(kernel, columns));
+  }
+
+  ops::FoveaAttention op_;
+  const kernels::GemmKernel &scores_kernel_, &values_kernel_;
+  int threads_;
+  ValueId inputs_[6] = {}, output_ = kNoValue;
+  int64_t mask_strides_[4] = {};
+  int64_t rows_ = 0, blocks_ = 0, score_stride_ = 0;
+  // Parts of a worker's scratch memory, in floats from its begin.
+  int64_t floats_ = 0, packed_k_, packed_v_, query_rows_, scores_, factors_, row_, turned_k_;
+};
+
+class RopeStep final : public Step {
+ public:
+  RopeStep(const LowerNode& node, ops::RopeForm form)
+      : x_(node.in(0)), cos_(node.in(1)), sin_(node.in(2)), y_(node.out()), form_(form) {
+    const Shape& shape = node.shape(0);
+    depth_ = shape.back();
+    tokens_ = shape[shape.size() - 2];
+    rows_ = element_count(shape) / depth_;
+  }
+
+  Result<void> run(const Bindings& b) const override {
+    const float *x = b.f32(x_), *cos = b.f32(cos_), *sin = b.f32(sin_);
+    float* y = b.f32_mutable(y_);
+    b.pool->parallel_for(rows_, std::max<int64_t>(1, (1 << 13) / depth_), [&](int64_t begin, int64_t end, int) {
+      for (int64_t r = begin; r < end; ++r) {
+        const int64_t t = r % tokens_ - form_.skip;
+        const float* from = x + r * depth_;
+        if (t < 0)
+          std::copy_n(from, depth_, y + r * depth_);
+        else
+          kernels::rope_row(from, cos + t * depth_, sin + t * depth_, depth_, form_.interleaved, y + r * depth_);
+      }
+    });
+    return {};
+  }
+  std::string kernel() const override { return "rope"; }
+
+ private:
+  ValueId x_, cos_, sin_, y_;
+  ops::RopeForm form_;
+  int64_t depth_ = 0, tokens_ = 0, rows_ = 0;
+};
+
+}  // namespace
+
+StepPtr make_attention_step(const LowerNode& node) {
+  const auto* op = dynamic_cast<const ops::FoveaAttention*>(node.op.get());
+  if (op == nullptr || !all_f32(node)) return nullptr;
+  if (node.has(3) && (node.shape(3).empty() || node.shape(3).back() != op->keys)) return nullptr;
+  return std::make_unique<AttentionStep>(node, *op);
+}
+
+StepPtr make_rope_step(const LowerNode& node) {
+  const auto* op = dynamic_cast<const ops::FoveaRope*>(node.op.get());
+  return op == nullptr || !all_f32(node) ? nullptr : std::make_unique<RopeStep>(node, op->form);
+}
+
+}  // namespace fovea::cpu

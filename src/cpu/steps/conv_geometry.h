@@ -1,0 +1,34 @@
+// What steps of fovea.Conv share: the sizes of a convolution over NHWC, and what its epilogue needs.
+#pragma once
+
+#include <optional>
+
+#include "cpu/lower.h"
+#include "kernels/activation.h"
+#include "kernels/conv_rows.h"
+
+namespace fovea::cpu {
+
+/// Sizes of one convolution, from the node.
+struct ConvGeometry {
+  int64_t batch = 1, groups = 1, in_per_group = 1, out_per_group = 1;
+  kernels::ConvShape shape;
+
+  int64_t in_channels() const { return groups * in_per_group; }
+  int64_t out_channels() const { return groups * out_per_group; }
+};
+
+/// nullopt for what no fast kernel takes: other types than f32, other ranks than 4, kernels of thousands of taps.
+std::optional<ConvGeometry> conv_geometry(const LowerNode& node);
+
+/// What the epilogue of a fused node needs, beside its addresses.
+struct ConvEpilogue {
+  ValueId bias, residual;
+  kernels::Activation activation;
+  bool residual_last;
+};
+
+/// nullopt where kernels have not the node's activation.
+std::optional<ConvEpilogue> conv_epilogue(const LowerNode& node);
+
+}  // namespace fovea::cpu

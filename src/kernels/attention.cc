@@ -1,0 +1,105 @@
+// What attention needs besides matrix products, written once with Highway.
+#include "kernels/attention.h"
+
+#include <limits>
+
+#include "kernels/activation.h"
+#include "kernels/dispatch.h"
+
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/attention.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#ifndef FOVEA_VECTOR_INLINE
+#define FOVEA_VECTOR_INLINE HWY_INLINE
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace fovea::kernels {
+namespace HWY_NAMESPACE {
+
+#include "kernels/vector_highway.inc.h"
+#include "kernels/vector_math.inc.h"
+#include "kernels/vector_softmax.inc.h"
+
+using V = Vector;
+
+void rope(const float* x, const float* cos, const float* sin, int64_t depth, bool interleaved, float* y) {
+  [[maybe_unused]] constexpr int64_t w = V::kWidth;
+  if (interleaved) {
+    int64_t c = 0;
+#if HWY_TARGET != HWY_SCALAR
+    for (; c + w <= depth; c += w) {
+      const V::F v = V::load(x + c), s = V::load(sin + c);
+      V::store(y + c, V::fma(hn::Shuffle2301(v), hn::OddEven(s, V::neg(s)), V::mul(v, V::load(cos + c))));
+    }
+#endif
+    for (; c < depth; c += 2) {
+      y[c] = x[c] * cos[c] - x[c + 1] * sin[c];
+      y[c + 1] = x[c + 1] * cos[c + 1] + x[c] * sin[c + 1];
+    }
+    return;
+  }
+  const int64_t half = depth / 2;
+  for_vectors(half, [&](int64_t c, int64_t n) HWY_ATTR {
+    const V::F a = load_some(x + c, n), b = load_some(x + half + c, n);
+    const V::F first = V::mul(a, load_some(cos + c, n)), second = V::mul(b, load_some(cos + half + c, n));
+    store_some(y + c, n, V::sub(first, V::mul(b, load_some(sin + c, n))));
+    store_some(y + half + c, n, V::fma(a, load_some(sin + half + c, n), second));
+  });
+}
+
+void scale(const float* x, int64_t stride, float factor, float* y, int64_t n) {
+  if (stride != 1) {
+    for (int64_t c = 0; c < n; ++c) y[c] = factor * x[c * stride];
+    return;
+  }
+  const V::F f = V::set(factor);
+  for_vectors(n,
+              [&](int64_t c, int64_t count) HWY_ATTR { store_some(y + c, count, V::mul(load_some(x + c, count), f)); });
+}
+
+float softmax_exp(float* x, const float* mask, int64_t n) {
+  if (mask != nullptr)
+    for_vectors(n, [&](int64_t i, int64_t count) HWY_ATTR {
+      store_some(x + i, count, V::add(load_some(x + i, count), load_some(mask + i, count)));
+    });
+  return 1.0f / softmax_numerators(x, x, n);
+}
+
+const char* attention_isa() { return hwy::TargetName(HWY_TARGET); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace fovea::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace fovea::kernels {
+namespace {
+HWY_EXPORT(rope);
+HWY_EXPORT(scale);
+HWY_EXPORT(softmax_exp);
+HWY_EXPORT(attention_isa);
+}  // namespace
+
+void rope_row(const float* x, const float* cos, const float* sin, int64_t depth, bool interleaved, float* y) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(rope)(x, cos, sin, depth, interleaved, y);
+}
+void scale_row(const float* x, int64_t stride, float factor, float* y, int64_t n) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(scale)(x, stride, factor, y, n);
+}
+float exp_row(float* x, const float* mask, int64_t n) {
+  obey_active_isa();
+  return HWY_DYNAMIC_DISPATCH(softmax_exp)(x, mask, n);
+}
+const char* attention_target() {
+  obey_active_isa();
+  return HWY_DYNAMIC_DISPATCH(attention_isa)();
+}
+
+}  // namespace fovea::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,24 @@
+// The parts of attention that are no matrix products: rows gathered and turned by a rotary embedding, softmax of a
+// block of scores, rows scaled.
+#pragma once
+
+#include <cstdint>
+
+namespace fovea::kernels {
+
+/// Rotary embedding of one row of `depth` floats (even): y[c] = x[c] * cos[c] + sign * x[partner of c] * sin[c], where
+/// partners are neighbours (interleaved; the even one has sign -1) or lie half a row apart (the first half has).
+/// y may not be x.
+void rope_row(const float* x, const float* cos, const float* sin, int64_t depth, bool interleaved, float* y);
+
+/// y[c] = factor * x[c * stride]
+void scale_row(const float* x, int64_t stride, float factor, float* y, int64_t n);
+
+/// x = exp(x + mask - largest of that), in place, for one row of scores; returns 1 / sum. mask may be nullptr. A row of
+/// -infinity alone, or with a NaN in it, gives NaN.
+float exp_row(float* x, const float* mask, int64_t n);
+
+/// The instruction set that these run with, in Highway's words.
+const char* attention_target();
+
+}  // namespace fovea::kernels

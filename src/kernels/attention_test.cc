@@ -1,0 +1,99 @@
+#include "kernels/attention.h"
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/cpu_features.h"
+
+namespace fovea::kernels {
+namespace {
+
+std::vector<float> random_floats(int64_t n, unsigned seed, float spread = 1) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, spread);
+  std::vector<float> values(static_cast<size_t>(n));
+  for (float& v : values) v = normal(random);
+  return values;
+}
+
+TEST(AttentionKernels, TheActiveInstructionSetRuns) {
+  const std::string target = attention_target();
+  if (active_isa() == Isa::avx2) {
+    EXPECT_EQ(target, "AVX2");
+  }
+  if (active_isa() == Isa::portable) {
+    EXPECT_NE(target.substr(0, 3), "AVX");
+  }
+}
+
+TEST(AttentionKernels, RopeTurnsNeighboursOrHalves) {
+  for (const int64_t depth : {2, 4, 6, 8, 10, 16, 30, 32, 34, 64}) {
+    const auto x = random_floats(depth, 1), cos = random_floats(depth, 2), sin = random_floats(depth, 3);
+    for (const bool interleaved : {false, true}) {
+      std::vector<float> y(x.size());
+      rope_row(x.data(), cos.data(), sin.data(), depth, interleaved, y.data());
+      for (int64_t c = 0; c < depth; ++c) {
+        const int64_t partner = interleaved ? c ^ 1 : (c + depth / 2) % depth;
+        const bool minus = interleaved ? c % 2 == 0 : c < depth / 2;
+        const auto i = static_cast<size_t>(c);
+        const double other = x[static_cast<size_t>(partner)];
+        const double want = static_cast<double>(x[i]) * cos[i] + (minus ? -other : other) * sin[i];
+        EXPECT_NEAR(y[i], want, 1e-6) << depth << " " << c;
+      }
+    }
+  }
+}
+
+TEST(AttentionKernels, ScaledRowsMayLieApart) {
+  const auto x = random_floats(100, 4);
+  for (const int64_t n : {1, 7, 8, 20, 33}) {
+    std::vector<float> near(static_cast<size_t>(n)), far = near;
+    scale_row(x.data(), 1, 0.5f, near.data(), n);
+    scale_row(x.data(), 3, 0.5f, far.data(), n);
+    for (int64_t i = 0; i < n; ++i) {
+      EXPECT_EQ(near[static_cast<size_t>(i)], 0.5f * x[static_cast<size_t>(i)]);
+      EXPECT_EQ(far[static_cast<size_t>(i)], 0.5f * x[static_cast<size_t>(3 * i)]);
+    }
+  }
+}
+
+TEST(AttentionKernels, NumeratorsMatchDoublesWithAndWithoutAMask) {
+  for (const int64_t n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 100, 577, 1025}) {
+    const auto x = random_floats(n, 5, 6), mask = random_floats(n, 6, 3);
+    for (const bool masked : {false, true}) {
+      std::vector<float> y = x;
+      const float factor = exp_row(y.data(), masked ? mask.data() : nullptr, n);
+      std::vector<double> want(x.size());
+      double most = -HUGE_VAL, total = 0;
+      for (size_t i = 0; i < x.size(); ++i) {
+        want[i] = static_cast<double>(x[i] + (masked ? mask[i] : 0.0f));
+        most = std::max(most, want[i]);
+      }
+      for (double& v : want) total += v = std::exp(v - most);
+      // x - largest is rounded to half a unit in its last place, and exp makes a relative error of that.
+      for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(y[i] * factor, want[i] / total, 4e-6 * want[i] / total + 1e-37);
+    }
+  }
+}
+
+TEST(AttentionKernels, MaskedScoresVanishAndAFullyMaskedRowIsNaN) {
+  const float inf = std::numeric_limits<float>::infinity();
+  std::vector<float> x(19, 1.0f), mask(19, -inf);
+  mask[3] = mask[18] = 0;
+  const float factor = exp_row(x.data(), mask.data(), 19);
+  EXPECT_FLOAT_EQ(x[3] * factor, 0.5f);
+  EXPECT_LT(x[4] * factor, 1e-37f);
+  std::vector<float> none(19, -inf);
+  EXPECT_TRUE(std::isnan(exp_row(none.data(), nullptr, 19)));
+  std::vector<float> nan(19, 0.0f);
+  nan[7] = std::nanf("");
+  EXPECT_TRUE(std::isnan(exp_row(nan.data(), nullptr, 19)));
+}
+
+}  // namespace
+}  // namespace fovea::kernels
