@@ -2,7 +2,7 @@
 """Check that fovea names the demo's photos as PyTorch and timm do: top-1 is the file's name, top-5 probabilities within
 1e-4.
 
-    tools/compare_demo.py [--fovea build/fovea] [--onnxruntime] [PHOTO...]
+    tools/compare_demo.py [--fovea build/fovea] [--backend NAME] [--onnxruntime] [PHOTO...]
 
 The other side is the checkpoint models/demo.safetensors in PyTorch behind timm's evaluation transform; where PyTorch is
 missing, or with --onnxruntime, it is models/demo.onnx in ONNX Runtime behind the same steps written with Pillow.
@@ -64,9 +64,10 @@ def onnxruntime_classifier():
     return lambda path: softmax(session.run(None, {name: pillow_transform(Image.open(path).convert("RGB"))})[0][0])
 
 
-def fovea_answers(fovea: str, paths: list[Path]) -> dict[str, list[dict]]:
+def fovea_answers(fovea: str, backend: str, paths: list[Path]) -> dict[str, list[dict]]:
     """File name -> top-5, from `fovea classify --format json`."""
     command = [fovea, "classify", str(demo_model.ONNX), *map(str, paths), "--topk", "5", "--format", "json"]
+    command += ["--backend", backend]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
@@ -78,6 +79,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="*", type=Path, help="default: all of models/photos")
     parser.add_argument("--fovea", default="build/fovea")
+    parser.add_argument("--backend", default="native", help="what fovea runs the model with")
     parser.add_argument(
         "--onnxruntime", action="store_true", help="compare with ONNX Runtime and Pillow even where PyTorch is there"
     )
@@ -90,7 +92,7 @@ def main():
         classify, other = torch_classifier(len(labels)), "PyTorch and timm"
     except ImportError:
         classify, other = onnxruntime_classifier(), "ONNX Runtime and Pillow"
-    answers = fovea_answers(arguments.fovea, paths)
+    answers = fovea_answers(arguments.fovea, arguments.backend, paths)
     failed, largest = 0, 0.0
     print(
         f"| photo | top-1 | probability | largest difference of the top-5 from {other} | |\n"

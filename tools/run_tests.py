@@ -90,6 +90,13 @@ def main():
     if not emulator:
         totals.run("pixels beside Pillow", [sys.executable, tools / "check_pillow_parity.py", programs / "fovea_parity", "--cases", "500"])
         totals.run("demo photos beside ONNX Runtime", [sys.executable, tools / "compare_demo.py", "--fovea", build / "fovea", "--onnxruntime"])
+        for backend in ("onnxruntime", "openvino", "torch"):
+            if (build / "plugins" / f"libfovea_backend_{backend}.so").exists():
+                totals.run(f"demo photos, backend {backend}", [sys.executable, tools / "compare_demo.py", "--fovea", build / "fovea",
+                           "--onnxruntime", "--backend", backend])
+            else:
+                print(f"demo photos, backend {backend}: left out, the plugin was not built (./dev setup --backends=ci)")
+        totals.run("protocol of the bench workers", [sys.executable, tools / "peers" / "protocol_test.py"])
         totals.run("a project that uses the installed package", [sys.executable, tools / "check_package.py", build])
     print(f"{totals.passed} passed, {totals.failed} failed")
     return 1 if totals.failed else 0

@@ -45,9 +45,11 @@ class Engine;
 /// A model as it was read. Copies share it.
 class Model {
  public:
-  /// Reads an ONNX file. Error: not_found, io, invalid_model, unsupported, naming the file and the node.
+  /// Reads an ONNX file; of what only a backend can read (TorchScript .pt) the path is kept, and nothing is known
+  /// before it is compiled. Error: not_found, io, invalid_model, unsupported, naming the file and the node.
   static Result<Model> load(const std::filesystem::path& path);
 
+  /// Empty for a model that is not ONNX: then the engine's tell.
   std::vector<Port> inputs() const;
   std::vector<Port> outputs() const;
 

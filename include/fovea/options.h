@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace fovea {
 
@@ -19,6 +21,8 @@ struct CompileOptions {
   Precision precision = Precision::fp32;
   int threads = 0;                                  // 0: the cores that the system grants to this process
   std::map<std::string, std::string> options = {};  // under the backend's own names; `fovea doctor -v` lists them
+  std::map<std::string, std::vector<int64_t>> shapes = {};  // of inputs, where known: an engine may specialise for them
+  std::filesystem::path cache = {};                         // folder where the backend keeps compiled engines; "": none
 };
 
 }  // namespace fovea

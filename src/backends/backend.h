@@ -18,7 +18,7 @@ namespace fovea::backends {
 /// A model as backends get it: the native one takes the graph, outside runtimes read the file themselves.
 struct Source {
   std::filesystem::path path;
-  std::shared_ptr<const Graph> graph;
+  std::shared_ptr<const Graph> graph;  // nullptr where the file is not ONNX, or nobody needed it yet
 };
 
 /// An input or output of an engine, as the model declares it.
@@ -35,6 +35,11 @@ struct StepTime {
   double gmac = 0;
 };
 
+/// A line about an engine: {"provider", "CUDAExecutionProvider"}.
+struct Fact {
+  std::string name, value;
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -48,8 +53,15 @@ class Engine {
   virtual Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, std::vector<StepTime>* steps) = 0;
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) { return run(inputs, nullptr); }
 
+  /// The same into memory of the caller's, one view for each output. Error: invalid_argument where a view has not the
+  /// type that the output turns out to have; then the others may have been written.
+  virtual Result<void> run_into(std::span<const Tensor> inputs, std::span<const MutableView> outputs) = 0;
+
   /// Does ahead what the first run with inputs of these types would do.
   virtual Result<void> prepare(std::span<const TensorType> inputs) = 0;
+
+  /// What it can say of itself: the options as the runtime reads them back, whether the cache served it.
+  virtual std::vector<Fact> facts() const { return {}; }
 };
 
 /// A setting of a backend, under its own name: -O name=value.
@@ -58,15 +70,25 @@ struct Option {
   std::string_view meaning;
 };
 
+/// What is behind a backend on this machine.
+struct Library {
+  std::string version;             // "1.31.1"
+  std::filesystem::path location;  // empty for what is built in
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
-  /// The library behind it with its version: "fovea 0.1.0", "ONNX Runtime 1.31.1".
-  virtual std::string library() const = 0;
+  /// What is behind it, for people: "ONNX Runtime".
+  virtual std::string_view title() const = 0;
   /// What may follow the name after a colon; the first one is used where nothing does.
   virtual std::span<const std::string_view> devices() const = 0;
   virtual std::span<const Option> options() const = 0;
+  /// Model files that it reads, the preferred first: ".onnx".
+  virtual std::span<const std::string_view> suffixes() const = 0;
+  /// Whether it can run here on this device, with the library that it would use. Error: unavailable, with the fix.
+  virtual Result<Library> probe(std::string_view device, const CompileOptions& options) const = 0;
   /// Precondition: `device` is one of devices(). Error: unsupported or invalid_model, naming the node;
   /// invalid_argument for an option or a precision that it lacks.
   virtual Result<std::unique_ptr<Engine>> compile(const Source& source, std::string_view device,

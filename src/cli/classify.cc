@@ -70,18 +70,15 @@ void write_answer(std::ostream& out, Format format, const Answer& answer) {
 Result<std::unique_ptr<pipeline::Classifier>> make_classifier(const Options& options, const tasks::Settings& settings,
                                                               std::optional<tasks::Settings> config,
                                                               const Console& console) {
-  const CompileOptions compile_options = FOVEA_TRY(options.engine.compile_options());
-  const auto shapes = FOVEA_TRY(options.model.input_shapes());
-  FOVEA_TRY(backends::find(compile_options.backend.substr(0, compile_options.backend.find(':'))));
-  pipeline::Stopwatch reading;
-  const backends::Source source = FOVEA_TRY(load_model(options.model, shapes));
-  console.detail(fmt::format("read {} in {:.1f} ms", options.model.path, reading.ms()));
+  pipeline::Stopwatch watch;
+  backends::Source source;
+  auto engine = FOVEA_TRY(compile_model(options.model, options.engine, source));
+  console.detail(fmt::format("read and compiled {} for {} threads in {:.1f} ms", options.model.path, engine->threads(),
+                             watch.ms()));
+  for (const backends::Fact& fact : engine->facts()) console.detail(fact.name + ": " + fact.value);
   auto recipe = FOVEA_TRY(recipe_of(source, settings, std::move(config)));
   for (const std::string& note : recipe.notes) console.note(note);
   console.detail(fmt::format("recipe from {}: {}", recipe.origin, tasks::describe(recipe.transform)));
-  pipeline::Stopwatch compiling;
-  auto engine = FOVEA_TRY_AT(options.model.path, backends::compile(source, compile_options));
-  console.detail(fmt::format("compiled for {} threads in {:.1f} ms", engine->threads(), compiling.ms()));
   auto classifier = FOVEA_TRY(pipeline::Classifier::create(std::move(engine), std::move(recipe),
                                                            {.top_k = options.top_k, .batch = options.batch}));
   for (const std::string& note : classifier->take_notes()) console.note(note);

@@ -73,10 +73,12 @@ void EngineFlags::add_to(CLI::App& app) {
   app.add_option("--threads", threads, "default: the cores that the system grants")
       ->check(CLI::Range(1, 1024))
       ->option_text("N");
+  app.add_option("--cache", cache, "folder where the backend keeps compiled engines, if it has any")
+      ->option_text("DIR");
 }
 
-Result<CompileOptions> EngineFlags::compile_options() const {
-  CompileOptions result{backend, precision, threads, {}};
+Result<CompileOptions> EngineFlags::compile_options(const pipeline::InputShapes& shapes) const {
+  CompileOptions result{backend, precision, threads, {}, shapes, cache};
   for (const std::string& option : options) {
     const size_t equals = option.find('=');
     if (equals == std::string::npos || equals == 0)
@@ -87,7 +89,9 @@ Result<CompileOptions> EngineFlags::compile_options() const {
 }
 
 void ModelFlags::add_to(CLI::App& app, bool required) {
-  app.add_option("MODEL", path, "an .onnx file")->required(required)->option_text(" ");
+  app.add_option("MODEL", path, "an .onnx file, or what the backend reads: .pt, .pt2, .xml")
+      ->required(required)
+      ->option_text(" ");
   app.add_option("--shape", shapes, "what a dynamic input is to be; may be repeated")
       ->option_text("NAME=1x3x224x224")
       ->allow_extra_args(false);

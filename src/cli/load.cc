@@ -1,5 +1,6 @@
 #include "cli/load.h"
 
+#include "backends/registry.h"
 #include "base/error.h"
 #include "onnx/read.h"
 #include "tasks/read_recipe.h"
@@ -16,12 +17,32 @@ Result<T> blame_model(Result<T> result) {
   return error;
 }
 
+/// What an engine says of its inputs and outputs, as a graph.
+std::shared_ptr<const Graph> ports_of(const backends::Engine& engine) {
+  auto graph = std::make_shared<Graph>();
+  for (const backends::Port& port : engine.inputs()) graph->inputs.push_back(graph->add_value(port.name, port.type));
+  for (const backends::Port& port : engine.outputs()) graph->outputs.push_back(graph->add_value(port.name, port.type));
+  return graph;
+}
+
 }  // namespace
 
 Result<backends::Source> load_model(const ModelFlags& flags, const pipeline::InputShapes& shapes) {
+  if (!backends::is_onnx(flags.path)) return backends::Source{flags.path, nullptr};
   auto graph = std::make_shared<Graph>(FOVEA_TRY(blame_model(onnx::read_model(flags.path))));
   FOVEA_TRY(pipeline::set_input_shapes(*graph, shapes));
   return backends::Source{flags.path, std::move(graph)};
+}
+
+Result<std::shared_ptr<backends::Engine>> compile_model(const ModelFlags& model, const EngineFlags& engine,
+                                                        backends::Source& source) {
+  const pipeline::InputShapes shapes = FOVEA_TRY(model.input_shapes());
+  const CompileOptions options = FOVEA_TRY(engine.compile_options(shapes));
+  FOVEA_TRY(backends::choose(options.backend));
+  source = FOVEA_TRY(load_model(model, shapes));
+  auto compiled = FOVEA_TRY_AT(model.path, backends::compile(source, options));
+  if (!source.graph) source.graph = ports_of(*compiled);
+  return compiled;
 }
 
 Result<tasks::Recipe> recipe_of(const backends::Source& source, const tasks::Settings& flags,

@@ -25,7 +25,12 @@ Result<tasks::Recipe> find_recipe(const Options& options, const tasks::Settings&
                                   std::optional<tasks::Settings> config) {
   if (!options.model.path.empty()) {
     const auto shapes = FOVEA_TRY(options.model.input_shapes());
-    return recipe_of(FOVEA_TRY(load_model(options.model, shapes)), settings, std::move(config));
+    const auto source = FOVEA_TRY(load_model(options.model, shapes));
+    if (!source.graph)
+      return unsupported("only an ONNX model tells its input without being compiled")
+          .at(options.model.path)
+          .with_fix("give --config FILE, or flags such as --size 224, and no MODEL");
+    return recipe_of(source, settings, std::move(config));
   }
   if (!config && !settings.describes_input())
     return invalid_argument("nothing says how the photo is to be preprocessed")

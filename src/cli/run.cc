@@ -12,6 +12,7 @@
 #include "cli/flags.h"
 #include "cli/load.h"
 #include "cli/output.h"
+#include "pipeline/random_tensor.h"
 #include "pipeline/stopwatch.h"
 #include "tasks/npy.h"
 
@@ -51,38 +52,12 @@ Result<Files> name_files(std::span<const std::string> arguments, std::span<const
   return files;
 }
 
-template <class T, class Draw>
-void fill(Tensor& tensor, Draw draw) {
-  T* values = tensor.mutable_view().as<T>();
-  for (int64_t i = 0; i < tensor.size(); ++i) values[i] = static_cast<T>(draw());
-}
-
-/// Floats from the standard normal distribution, u8 from 0 to 255, other integers 0 and 1.
-Result<Tensor> random_tensor(const backends::Port& port, std::mt19937_64& generator) {
+Result<Tensor> random_input(const backends::Port& port, std::mt19937_64& generator) {
   const auto type = port.type.concrete();
   if (!type)
     return invalid_argument("the input \"{}\" is {}: its size is not known", port.name, to_string(port.type))
         .with_fix(fmt::format("give --shape {}=1x3x224x224", port.name));
-  Tensor tensor = FOVEA_TRY(Tensor::allocate(type->dtype, type->shape));
-  std::normal_distribution<float> normal;
-  const auto real = [&] { return normal(generator); };
-  const auto bit = [&] { return generator() & 1; };
-  switch (type->dtype) {
-    case DType::f32: fill<float>(tensor, real); break;
-    case DType::f64: fill<double>(tensor, real); break;
-    case DType::f16: fill<f16>(tensor, real); break;
-    case DType::bf16: fill<bf16>(tensor, real); break;
-    case DType::u8: fill<uint8_t>(tensor, [&] { return generator() & 255; }); break;
-    case DType::i8: fill<int8_t>(tensor, bit); break;
-    case DType::i16: fill<int16_t>(tensor, bit); break;
-    case DType::u16: fill<uint16_t>(tensor, bit); break;
-    case DType::i32: fill<int32_t>(tensor, bit); break;
-    case DType::u32: fill<uint32_t>(tensor, bit); break;
-    case DType::i64: fill<int64_t>(tensor, bit); break;
-    case DType::u64: fill<uint64_t>(tensor, bit); break;
-    case DType::boolean: fill<bool>(tensor, bit); break;
-  }
-  return tensor;
+  return pipeline::random_tensor(*type, generator);
 }
 
 Result<Tensor> read_input(const backends::Port& port, const std::string& file) {
@@ -108,7 +83,7 @@ Result<std::vector<Tensor>> gather_inputs(const Options& options, std::span<cons
     if (const auto file = files.find(port.name); file != files.end())
       tensors.push_back(FOVEA_TRY(read_input(port, file->second)));
     else if (options.random)
-      tensors.push_back(FOVEA_TRY(random_tensor(port, generator)));
+      tensors.push_back(FOVEA_TRY(random_input(port, generator)));
     else
       return invalid_argument("the input \"{}\", {}, has no value", port.name, to_string(port.type))
           .with_fix(fmt::format("give -i {}=FILE.npy, or --random", port.name));
@@ -185,14 +160,6 @@ void write_profile(std::ostream& err, std::vector<backends::StepTime> steps) {
                        step.kernel, printable(step.node));
 }
 
-Result<std::shared_ptr<backends::Engine>> make_engine(const Options& options) {
-  const CompileOptions compile_options = FOVEA_TRY(options.engine.compile_options());
-  const auto shapes = FOVEA_TRY(options.model.input_shapes());
-  FOVEA_TRY(backends::find(compile_options.backend.substr(0, compile_options.backend.find(':'))));
-  const auto source = FOVEA_TRY(load_model(options.model, shapes));
-  return FOVEA_TRY_AT(options.model.path, backends::compile(source, compile_options));
-}
-
 int write_outputs(const Options& options, std::span<const backends::Port> ports, std::span<const Tensor> outputs,
                   double ms, Console& console) {
   std::error_code failed;
@@ -231,7 +198,8 @@ int write_outputs(const Options& options, std::span<const backends::Port> ports,
 }
 
 int run(const Options& options, Console& console) {
-  const auto engine = make_engine(options);
+  backends::Source source;
+  const auto engine = compile_model(options.model, options.engine, source);
   if (!engine.ok()) return console.fail(engine.error());
   const auto inputs = gather_inputs(options, (*engine)->inputs());
   if (!inputs.ok())

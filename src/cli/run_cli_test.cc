@@ -232,7 +232,7 @@ TEST_F(CliTest, QuietSaysErrorsOnly) {
   const std::string bright = model("bright.onnx", kBright);
   EXPECT_THAT(fovea({"classify", bright, kCoffee}).err, HasSubstr("--config FILE"));
   EXPECT_EQ(fovea({"classify", bright, kCoffee, "-q"}).err, "");
-  EXPECT_THAT(fovea({"classify", bright, kCoffee, "-v"}).err, HasSubstr("compiled for"));
+  EXPECT_THAT(fovea({"classify", bright, kCoffee, "-v"}).err, HasSubstr("read and compiled"));
 }
 
 TEST_F(CliTest, DynamicSizesRunEachPhotoAtItsOwn) {

@@ -46,12 +46,13 @@ struct Engine::Impl {
 Result<Model> Model::load(const std::filesystem::path& path) {
   auto impl = std::make_shared<Impl>();
   impl->path = path;
-  impl->graph = std::make_shared<const Graph>(FOVEA_TRY(onnx::read_model(path)));
+  if (backends::is_onnx(path)) impl->graph = std::make_shared<const Graph>(FOVEA_TRY(onnx::read_model(path)));
   return Model(std::move(impl));
 }
 
 std::vector<Port> Model::inputs() const {
   std::vector<Port> ports;
+  if (!impl_->graph) return ports;
   for (ValueId id : impl_->graph->inputs) {
     const Value& value = impl_->graph->value(id);
     if (!value.constant) ports.push_back(to_port(value.name, value.type));
@@ -61,6 +62,7 @@ std::vector<Port> Model::inputs() const {
 
 std::vector<Port> Model::outputs() const {
   std::vector<Port> ports;
+  if (!impl_->graph) return ports;
   for (ValueId id : impl_->graph->outputs) {
     const Value& value = impl_->graph->value(id);
     ports.push_back(to_port(value.name, value.type));
@@ -103,6 +105,10 @@ Result<Engine> compile(const Result<Model>& model, const CompileOptions& options
   const auto make_classifier =
       [&](std::shared_ptr<backends::Engine> engine) -> Result<std::unique_ptr<pipeline::Classifier>> {
     const Model::Impl& source = *model->impl_;
+    if (!source.graph)
+      return unsupported("the recipe of a model that is not ONNX is not known")
+          .at(source.path.string())
+          .with_fix("load the .onnx file beside it, and name the backend");
     const auto facts = FOVEA_TRY(tasks::examine(*source.graph));
     const auto sources = FOVEA_TRY(tasks::find_sources(source.path, source.graph->metadata, std::nullopt));
     auto recipe = FOVEA_TRY(tasks::resolve_recipe({}, sources, facts));

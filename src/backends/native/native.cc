@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cpu/engine.h"
 #include "fovea/version.h"
+#include "onnx/read.h"
 #include "passes/specialise.h"
 
 namespace fovea::backends {
@@ -33,6 +34,10 @@ class NativeEngine final : public Engine {
     for (cpu::StepProfile& step : profile)
       steps->push_back({std::move(step.node), std::move(step.kernel), step.ms, step.gmac});
     return outputs;
+  }
+
+  Result<void> run_into(std::span<const Tensor> inputs, std::span<const MutableView> outputs) override {
+    return engine_->run_into(inputs, outputs);
   }
 
   Result<void> prepare(std::span<const TensorType> inputs) override { return engine_->prepare(inputs); }
@@ -75,23 +80,30 @@ Result<cpu::EngineOptions> engine_options(const CompileOptions& options) {
 class NativeBackend final : public Backend {
  public:
   std::string_view name() const override { return "native"; }
-  std::string library() const override { return fmt::format("fovea {}", version()); }
+  std::string_view title() const override { return "fovea's own engine"; }
   std::span<const std::string_view> devices() const override {
     static constexpr std::string_view kDevices[] = {"cpu"};
     return kDevices;
   }
   std::span<const Option> options() const override { return kOptions; }
+  std::span<const std::string_view> suffixes() const override {
+    static constexpr std::string_view kSuffixes[] = {".onnx"};
+    return kSuffixes;
+  }
+  Result<Library> probe(std::string_view /*device*/, const CompileOptions& /*options*/) const override {
+    return Library{std::string(version()), {}};
+  }
 
   Result<std::unique_ptr<Engine>> compile(const Source& source, std::string_view /*device*/,
                                           const CompileOptions& options) const override {
     if (options.precision != Precision::fp32)
       return invalid_argument("backend native computes in fp32 only, not in {}", name_of(options.precision))
           .with_fix("use --precision fp32");
-    if (!source.graph)
-      return unsupported("backend native takes ONNX models only").at(source.path.string()).with_fix("export to ONNX");
     const cpu::EngineOptions engine = FOVEA_TRY(engine_options(options));
-    return std::unique_ptr<Engine>(
-        std::make_unique<NativeEngine>(FOVEA_TRY(cpu::Engine::compile(source.graph, engine))));
+    auto graph = source.graph;
+    if (!graph) graph = std::make_shared<const Graph>(FOVEA_TRY(onnx::read_model(source.path)));
+    auto compiled = FOVEA_TRY(cpu::Engine::compile(std::move(graph), engine));
+    return std::unique_ptr<Engine>(std::make_unique<NativeEngine>(std::move(compiled)));
   }
 };
 
