@@ -187,17 +187,22 @@ void expect_none_left(const Options& options, std::string_view backend, const fo
        names.empty() ? "it takes none" : "it has " + names);
 }
 
-fovea_backend make_table(fovea_backend texts) {
-  texts.abi = FOVEA_BACKEND_ABI;
-  texts.probe = probe;
-  texts.compile = compile;
-  texts.destroy = destroy;
-  texts.inputs = inputs;
-  texts.outputs = outputs;
-  texts.describe = describe;
-  texts.prepare = prepare;
-  texts.run = run;
-  return texts;
-}
-
 }  // namespace fovea::plugin
+
+extern "C" __attribute__((visibility("default"))) const fovea_backend* fovea_backend_table(uint32_t abi) {
+  using namespace fovea::plugin;
+  static const fovea_backend table = [] {
+    fovea_backend t = texts();
+    t.abi = FOVEA_BACKEND_ABI;
+    t.probe = probe;
+    t.compile = compile;
+    t.destroy = destroy;
+    t.inputs = inputs;
+    t.outputs = outputs;
+    t.describe = describe;
+    t.prepare = prepare;
+    t.run = run;
+    return t;
+  }();
+  return abi == FOVEA_BACKEND_ABI ? &table : nullptr;
+}

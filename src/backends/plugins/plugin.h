@@ -93,12 +93,9 @@ std::string take(Options& options, const std::string& name, std::string otherwis
 /// Throws where options are left, naming the first and what there is.
 void expect_none_left(const Options& options, std::string_view backend, const fovea_option* known);
 
-/// Fills the functions of a table whose texts the plugin has set: they call runtime().
-fovea_backend make_table(fovea_backend texts);
-
-/// Each plugin defines it.
+/// Each plugin defines these two: name, title, devices, suffixes and options of its table, and what does the work. The
+/// rest of the table, and the function that exports it, is the same for all.
+fovea_backend texts();
 Runtime& runtime();
 
 }  // namespace fovea::plugin
-
-#define FOVEA_PLUGIN_EXPORT extern "C" __attribute__((visibility("default")))

@@ -102,18 +102,14 @@ Runtime& runtime() {
   return runtime;
 }
 
-}  // namespace fovea::plugin
-
-FOVEA_PLUGIN_EXPORT const fovea_backend* fovea_backend_table(uint32_t abi) {
-  using namespace fovea::plugin;
-  static const fovea_backend table = [] {
-    fovea_backend texts{};
-    texts.name = "torch";
-    texts.title = "LibTorch";
-    texts.devices = kDevices;
-    texts.suffixes = kSuffixes;
-    texts.options = kOptions;
-    return make_table(texts);
-  }();
-  return abi == FOVEA_BACKEND_ABI ? &table : nullptr;
+fovea_backend texts() {
+  fovea_backend texts{};
+  texts.name = "torch";
+  texts.title = "LibTorch";
+  texts.devices = kDevices;
+  texts.suffixes = kSuffixes;
+  texts.options = kOptions;
+  return texts;
 }
+
+}  // namespace fovea::plugin
