@@ -61,18 +61,23 @@ void pack_panels(const GemmKernel& kernel, const PackSource& s, int64_t first, i
 
 namespace {
 
+/// Values of k whose part of a panel stays in the cache while all tiles of a block pass over it.
+int64_t longest_stretch(const GemmKernel& kernel) {
+  const int64_t bytes = kernel.panel_level == 1 ? cache_sizes().l1d * 3 / 4 : cache_sizes().l2 / 8;
+  return std::max<int64_t>(1, bytes / (kernel.columns * 4));
+}
+
 /// A stretch of the sum over taps and k: whole taps, or part of one.
 struct Stretch {
   int64_t tap, taps, offset, depth;
 };
 
-/// How a sum is cut, so that the panel's part stays in the first-level cache while all tiles of a block pass over it.
+/// How a sum is cut.
 class Stretches {
  public:
-  Stretches(const GemmTile& block, int64_t width, bool allowed) : taps_(block.taps), depth_(block.depth) {
-    const int64_t fit = std::max<int64_t>(1, cache_sizes().l1d * 3 / 4 / (width * 4));  // values of k
-    whole_taps_ = allowed ? std::max<int64_t>(1, fit / std::max<int64_t>(depth_, 1)) : taps_;
-    parts_ = allowed && depth_ > fit ? ceil_div(depth_, fit) : 1;
+  Stretches(const GemmTile& block, int64_t longest) : taps_(block.taps), depth_(block.depth) {
+    whole_taps_ = std::max<int64_t>(1, longest / std::max<int64_t>(depth_, 1));
+    parts_ = depth_ > longest ? ceil_div(depth_, longest) : 1;
     groups_ = ceil_div(taps_, whole_taps_);
   }
   int64_t count() const { return groups_ * parts_; }
@@ -87,54 +92,110 @@ class Stretches {
   int64_t taps_, depth_, whole_taps_, parts_, groups_;
 };
 
+/// One call of gemm_block.
+class Block {
+ public:
+  Block(const GemmKernel& kernel, const GemmTile& block, const float* packed, int64_t row_count, int64_t n)
+      : kernel_(kernel),
+        block_(block),
+        packed_(packed),
+        row_count_(row_count),
+        n_(n),
+        tiles_(ceil_div(row_count, kernel.rows)),
+        stretches_(block, may_cut() ? longest_stretch(kernel) : block.taps * block.depth) {}
+
+  void run(int64_t first_panel, int64_t last_panel) const {
+    const int64_t panels = last_panel - first_panel, stretches = stretches_.count();
+    // Where the rows do not fit the cache as a whole, all panels pass over a stretch of them before the next.
+    const bool stretch_outside = row_count_ * block_.taps * block_.depth * 4 > cache_sizes().l2 / 2;
+    const int64_t inner = stretch_outside ? panels : stretches;
+    const auto place = [&](int64_t i) {
+      return stretch_outside ? std::pair(first_panel + i % inner, i / inner)
+                             : std::pair(first_panel + i / inner, i % inner);
+    };
+    for (int64_t i = 0; i < panels * stretches; ++i) {
+      const auto [panel, stretch] = place(i);
+      if (i + 1 == panels * stretches) {
+        run(panel, stretch, nullptr, 0);
+      } else {
+        const auto [next, next_stretch] = place(i + 1);
+        const Stretch ahead = stretches_[next_stretch];
+        run(panel, stretch, part(next, ahead), ahead.taps * ahead.depth * kernel_.columns);
+      }
+    }
+  }
+
+ private:
+  /// C holds the sums between stretches, and is added like a residual: there must be room for that in the epilogue.
+  bool may_cut() const {
+    const Epilogue& e = block_.epilogue;
+    return tiles_ > 2 && !(e.residual != nullptr && e.residual_last);
+  }
+
+  const float* part(int64_t panel, const Stretch& s) const {
+    return packed_ + (panel * block_.taps * block_.depth + s.tap * block_.depth + s.offset) * kernel_.columns;
+  }
+
+  /// All tiles with a stretch of the sum in one panel. `ahead`: what comes next; each tile brings its share of it to
+  /// the cache.
+  void run(int64_t panel, int64_t index, const float* ahead, int64_t ahead_floats) const {
+    const Stretch stretch = stretches_[index];
+    const int64_t n0 = panel * kernel_.columns;
+    GemmTile tile = block_;
+    tile.taps = stretch.taps;
+    tile.depth = stretch.depth;
+    tile.offset = block_.offset + stretch.offset;
+    tile.panel = part(panel, stretch);
+    tile.columns = std::min<int64_t>(kernel_.columns, n_ - n0);
+    Epilogue& e = tile.epilogue;
+    if (e.scale) e.scale += n0;
+    e.bias = e.bias && index == 0 ? e.bias + n0 : nullptr;
+    if (index + 1 < stretches_.count()) e.activation = {};
+    const float* residual = e.residual ? e.residual + n0 : nullptr;
+    if (index > 0) {
+      residual = block_.c + n0;
+      e.residual_stride = block_.c_stride;
+      e.residual_last = false;
+    }
+    const int64_t share = ahead ? ahead_floats / tiles_ : 0;
+    for (int64_t i = 0; i < tiles_; ++i) {
+      const int64_t begin = begin_of(i);
+      tile.rows = block_.rows + stretch.tap * block_.row_stride + begin;
+      set_ahead(tile, ahead ? ahead + i * share : tile.panel, share);
+      tile.c = block_.c + begin * block_.c_stride + n0;
+      if (residual) e.residual = residual + begin * e.residual_stride;
+      kernel_.tiles[begin_of(i + 1) - begin](tile);
+    }
+  }
+
+  /// Tiles of nearly equal heights: no tile of one row behind full ones.
+  int64_t begin_of(int64_t tile) const { return row_count_ * tile / tiles_; }
+
+  const GemmKernel& kernel_;
+  const GemmTile& block_;
+  const float* packed_;
+  int64_t row_count_, n_, tiles_;
+  Stretches stretches_;
+};
+
 }  // namespace
+
+void set_ahead(GemmTile& tile, const float* ahead, int64_t floats) {
+  constexpr int64_t kLine = 16, kMost = 8;  // more prefetches at once than the core can have under way gain nothing
+  const int64_t slots = std::max<int64_t>(1, tile.taps * (tile.depth / 4));
+  tile.ahead = ahead;
+  tile.ahead_lines = std::clamp<int64_t>(ceil_div(floats, slots * kLine), 1, kMost);
+  tile.ahead_step = std::min(kLine, floats / (slots * tile.ahead_lines));
+}
 
 void gemm_block(const GemmKernel& kernel, const GemmTile& block, const float* packed, int64_t row_count, int64_t n,
                 int64_t first_panel, int64_t last_panel) {
-  const int64_t width = kernel.columns, panel_floats = width * block.taps * block.depth;
-  // Tiles of nearly equal heights: no tile of one row behind full ones.
-  const int64_t tiles = ceil_div(row_count, kernel.rows);
-  const auto begin_of = [&](int64_t tile) { return row_count * tile / tiles; };
-
-  // All tiles with a stretch of the sum in panel p. `ahead`: the panel that comes next, or nullptr; each tile
-  // brings its share of it to the cache.
-  const auto run = [&](int64_t p, const Stretch& stretch, bool starts, bool ends, const float* ahead) {
-    const int64_t n0 = p * width, from = (stretch.tap * block.depth + stretch.offset) * width;
-    GemmTile tile = block;
-    tile.taps = stretch.taps;
-    tile.depth = stretch.depth;
-    tile.offset = block.offset + stretch.offset;
-    tile.panel = packed + p * panel_floats + from;
-    tile.columns = std::min(width, n - n0);
-    tile.accumulate = !starts;
-    if (!ends) tile.epilogue = {};
-    if (tile.epilogue.bias) tile.epilogue.bias += n0;
-    if (tile.epilogue.scale) tile.epilogue.scale += n0;
-    const float* residual = tile.epilogue.residual ? tile.epilogue.residual + n0 : nullptr;
-    const int64_t slots = std::max<int64_t>(1, stretch.taps * (stretch.depth / 4));
-    const int64_t share = ahead ? stretch.taps * stretch.depth * width / tiles : 0;
-    tile.ahead_step = share / slots;
-    for (int64_t i = 0; i < tiles; ++i) {
-      const int64_t begin = begin_of(i);
-      tile.rows = block.rows + stretch.tap * block.row_stride + begin;
-      tile.ahead = ahead ? ahead + from + i * share : tile.panel;
-      tile.c = block.c + begin * block.c_stride + n0;
-      if (residual) tile.epilogue.residual = residual + begin * block.epilogue.residual_stride;
-      kernel.tiles[begin_of(i + 1) - begin](tile);
-    }
-  };
-
-  const Stretches whole(block, width, false);
-  // A residual in C's place must still be there at the end: its sums are not cut.
-  const Stretches parts(block, width, tiles > 2 && block.epilogue.residual != block.c);
-  for (int64_t p = first_panel; p < last_panel; ++p) {
-    const float* ahead = p + 1 < last_panel ? packed + (p + 1) * panel_floats : nullptr;
-    const Stretches& stretches = (p + 1) * width <= n ? parts : whole;
-    for (int64_t s = 0; s < stretches.count(); ++s) run(p, stretches[s], s == 0, s + 1 == stretches.count(), ahead);
-  }
+  if (first_panel < last_panel) Block(kernel, block, packed, row_count, n).run(first_panel, last_panel);
 }
 
-int64_t block_rows(const GemmKernel& kernel, int64_t rows, int64_t bytes_per_row) {
+int64_t block_rows(const GemmKernel& kernel, int64_t rows, int64_t taps, int64_t depth) {
+  const int64_t at_once = kernel.panel_level == 1 ? taps * depth : std::min(taps * depth, longest_stretch(kernel));
+  const int64_t bytes_per_row = at_once * 4;
   const int64_t fit = cache_sizes().l2 / 2 / std::max<int64_t>(bytes_per_row, 1);
   const int64_t most = std::clamp<int64_t>(fit / kernel.rows, 4, 64) * kernel.rows;
   const int64_t blocks = ceil_div(rows, most);

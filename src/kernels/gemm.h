@@ -31,9 +31,10 @@ struct GemmTile {
   int64_t taps = 1, depth = 0;  // `depth` floats are read from each row,
   int64_t offset = 0;           // from this one on
   const float* panel = nullptr;
-  const float* ahead = nullptr;  // brought to the cache meanwhile: one line every four k, `ahead_step` floats apart
-  int64_t ahead_step = 0;
-  bool accumulate = false;  // C's sums are added to; only for whole panels
+  const float* ahead =
+      nullptr;             // brought to the L2 cache meanwhile, `ahead_step` floats at a time, `ahead_lines` times
+  int64_t ahead_step = 0;  // every four k
+  int64_t ahead_lines = 1;
   float* c = nullptr;
   int64_t c_stride = 0;  // floats
   int64_t columns = 0;   // of the panel that are valid
@@ -45,7 +46,11 @@ struct GemmKernel {
   const char* name;                       // "gemm_avx2_6x16"
   int rows, columns;                      // of the largest tile
   void (*const* tiles)(const GemmTile&);  // [1 .. rows], by rows of the tile
+  int panel_level = 1;                    // the lowest level of the caches that feeds a panel to the tiles fast enough
 };
+
+/// Has the tile bring its share, `floats` from `ahead` on, to the cache: as evenly as its k allow.
+void set_ahead(GemmTile& tile, const float* ahead, int64_t floats);
 
 /// The kernel for the active ISA (base/cpu_features.h) that suits a right operand of `n` columns. The same for the
 /// same n all through the process, so panels packed for it stay valid.
@@ -64,15 +69,15 @@ struct PackSource {
 void pack_panels(const GemmKernel& kernel, const PackSource& source, int64_t first, int64_t last, float* out);
 inline int64_t panel_count(const GemmKernel& kernel, int64_t n) { return (n + kernel.columns - 1) / kernel.columns; }
 
-/// A block of rows times panels [first_panel, last_panel): panels outside, so that each is read from memory once a
-/// block. `tile` holds what all tiles share, with c, rows and the epilogue's pointers at the block's first row and
-/// column 0; its `panel` and `columns` are set here. n: columns of the whole right operand. Long sums are cut so that a
-/// part of the panel stays in the first-level cache; C holds them meanwhile.
+/// A block of rows times panels [first_panel, last_panel), each of which is read from memory once. `tile` holds what
+/// all tiles share, with c, rows and the epilogue's pointers at the block's first row and column 0; its `panel` and
+/// `columns` are set here. n: columns of the whole right operand. Long sums are cut into stretches, so that the panel's
+/// part (and the rows' part, where the rows do not fit the L2 cache) stays in the cache; C holds the sums meanwhile.
 void gemm_block(const GemmKernel& kernel, const GemmTile& tile, const float* packed, int64_t row_count, int64_t n,
                 int64_t first_panel, int64_t last_panel);
 
-/// Rows that a block should have, so that its part of the left operand (`bytes_per_row`) stays in half of the L2
-/// cache; a multiple of the tile's rows, at most `rows`, balanced over blocks.
-int64_t block_rows(const GemmKernel& kernel, int64_t rows, int64_t bytes_per_row);
+/// Rows that a block should have, so that a stretch of its part of the left operand stays in half of the L2 cache; a
+/// multiple of the tile's rows, at most `rows`, balanced over blocks.
+int64_t block_rows(const GemmKernel& kernel, int64_t rows, int64_t taps, int64_t depth);
 
 }  // namespace fovea::kernels

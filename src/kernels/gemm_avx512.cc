@@ -32,8 +32,8 @@ constexpr void (*k6x64[])(const GemmTile&) = {nullptr,
 
 }  // namespace
 
-const GemmKernel kGemm12x32{"gemm_avx512_12x32", 12, 32, k12x32};
-const GemmKernel kGemm6x64{"gemm_avx512_6x64", 6, 64, k6x64};
+const GemmKernel kGemm12x32{"gemm_avx512_12x32", 12, 32, k12x32, 2};
+const GemmKernel kGemm6x64{"gemm_avx512_6x64", 6, 64, k6x64, 2};
 
 }  // namespace fovea::kernels::avx512
 #endif

@@ -108,10 +108,12 @@ TEST(Gemm, TapsAddUpOverRowsGivenByPointer) {
 
 TEST(Gemm, LongSumsAreCutWithoutBeingSeen) {
   for (int64_t n : {16, 33, 70}) {
-    const Problem deep(29, n, 1, 1501), wide(29, n, 3, 700);
+    // Beyond the caches of every machine: cut, and gone through stretch by stretch.
+    const Problem deep(64, n, 1, 4501), wide(29, n, 3, 1700);
     for (const Problem* p : {&deep, &wide}) {
       Epilogue e;
       e.bias = p->bias.data();
+      e.scale = p->scale.data();
       e.residual = p->residual.data();
       e.residual_stride = n;
       e.activation.kind = ActivationKind::gelu;
@@ -179,8 +181,8 @@ TEST(Gemm, PackingReadsAnyStridesAndFillsTheLastPanelWithZeros) {
 TEST(Gemm, BlocksHoldWholeTilesAndAtLeastOne) {
   const GemmKernel& kernel = gemm_kernel(64);
   for (int64_t rows : {1, 7, 49, 197, 1025, 50176})
-    for (int64_t bytes : {12, 4096, 1 << 20}) {
-      const int64_t block = block_rows(kernel, rows, bytes);
+    for (int64_t depth : {3, 1024, 1 << 18}) {
+      const int64_t block = block_rows(kernel, rows, 1, depth);
       EXPECT_GE(block, 1);
       EXPECT_LE(block, rows);
       EXPECT_TRUE(block == rows || block % kernel.rows == 0);

@@ -64,15 +64,10 @@ FOVEA_VECTOR_INLINE void finish_tile(typename V::F (&acc)[MR][NV], const Epilogu
 template <class V, int MR, int NV>
 void gemm_tile(const GemmTile& t) {
   using F = typename V::F;
-  constexpr int kW = V::kWidth, kColumns = NV * V::kWidth;
+  constexpr int kW = V::kWidth, kColumns = NV * kW;
   F acc[MR][NV];
-  if (t.accumulate) {
-    for (int i = 0; i < MR; ++i)
-      for (int j = 0; j < NV; ++j) acc[i][j] = V::load(t.c + i * t.c_stride + j * kW);
-  } else {
-    for (int i = 0; i < MR; ++i)
-      for (int j = 0; j < NV; ++j) acc[i][j] = V::set(0.0f);
-  }
+  for (int i = 0; i < MR; ++i)
+    for (int j = 0; j < NV; ++j) acc[i][j] = V::set(0.0f);
 
   const float *b = t.panel, *ahead = t.ahead;
   for (int64_t tap = 0; tap < t.taps; ++tap) {
@@ -90,8 +85,7 @@ void gemm_tile(const GemmTile& t) {
     };
     int64_t k = 0;
     for (; k + 4 <= t.depth; k += 4) {
-      __builtin_prefetch(ahead, 0, 2);
-      ahead += t.ahead_step;
+      for (int64_t line = 0; line < t.ahead_lines; ++line, ahead += t.ahead_step) __builtin_prefetch(ahead, 0, 2);
       step(k);
       step(k + 1);
       step(k + 2);

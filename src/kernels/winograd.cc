@@ -175,7 +175,6 @@ void winograd_products(const WinogradConv& w, const float* packed, int64_t chunk
   tile.c_stride = w.chunk_columns();
   // Panels lie in the order in which they are used: while one is, the next one comes from memory.
   const int64_t share = panel_floats / tiles;
-  tile.ahead_step = share / std::max<int64_t>(1, w.in_channels / 4);
   const float* panel = packed + chunk * w.places() * panels * panel_floats;
   for (int64_t place = 0; place < w.places(); ++place) {
     tile.offset = place * input_plane;
@@ -184,7 +183,7 @@ void winograd_products(const WinogradConv& w, const float* packed, int64_t chunk
       for (int64_t i = 0; i < tiles; ++i) {
         const int64_t begin = count * i / tiles, end = count * (i + 1) / tiles;
         tile.rows = rows + begin;
-        tile.ahead = panel + panel_floats + i * share;
+        set_ahead(tile, panel + panel_floats + i * share, share);
         tile.c = products + place * product_plane + begin * w.chunk_columns() + p * width;
         w.kernel->tiles[end - begin](tile);
       }

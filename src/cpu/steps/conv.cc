@@ -38,7 +38,7 @@ class ConvStep final : public Step {
       s_.kernel_width = 1;
       padded_floats_ = round_up(g.batch * s_.in_height * s_.row_stride, 16);
     }
-    block_ = kernels::block_rows(kernel_, g.batch * s_.pixels(), s_.taps() * depth_ * 4);
+    block_ = kernels::block_rows(kernel_, g.batch * s_.pixels(), s_.taps(), depth_);
     rows_floats_ = round_up(s_.taps() * block_ * 2, 16);  // a pointer is two floats
     panels_ = kernels::panel_count(kernel_, g.out_per_group);
     group_floats_ = kernels::packed_floats(kernel_, g.out_per_group, s_.taps(), depth_);

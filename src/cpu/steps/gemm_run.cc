@@ -7,7 +7,7 @@ namespace fovea::cpu {
 void run_rows(const DenseProduct& p, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel) {
   constexpr int64_t kMostRows = 1024;  // block_rows gives at most 64 tiles of at most 16 rows
   const float* rows[kMostRows];
-  const int64_t block = std::min(kMostRows, kernels::block_rows(*p.kernel, end - begin, p.depth * 4));
+  const int64_t block = std::min(kMostRows, kernels::block_rows(*p.kernel, end - begin, 1, p.depth));
   for (int64_t m = begin; m < end; m += block) {
     const int64_t count = std::min(block, end - m);
     for (int64_t i = 0; i < count; ++i) rows[i] = p.a + (m + i) * p.a_stride;
