@@ -34,31 +34,46 @@ using V = Vector;
 /// Sums in flight. 7, 14, 28, 56 and 112 are what image models have most.
 constexpr int kPixels = 7;
 
-/// Pointers to the inputs of one stretch of outputs, for the kernel rows that lie in the image.
-template <int K, int S>
+/// The inputs that one stretch of outputs sees: column i of kernel row ky is at(ky, i), for rows that lie in the image.
+/// A window that crosses the image's sides finds zeros there.
+template <int K, int S, bool kInside>
 struct Window {
   static constexpr int kInputs = (kPixels - 1) * S + K;
-  const float* at[K * kInputs];
-  int first_row, last_row;  // kernel rows
+  int first_row, last_row;  // kernel rows that lie in the image
 
   HWY_INLINE Window(const DepthwiseConv& d, const float* x, int64_t line, int64_t pixel) {
     const ConvShape& s = d.shape;
     const int64_t top = line * S - s.pad_top, left = pixel * S - s.pad_left;
     first_row = static_cast<int>(top < 0 ? -top : 0);
     last_row = static_cast<int>(s.in_height - top < K ? s.in_height - top : K);
-    for (int ky = first_row; ky < last_row; ++ky) {
-      const float* row = x + (top + ky) * s.row_stride + left * s.pixel_stride;
+    pixel_stride_ = s.pixel_stride;
+    row_stride_ = s.row_stride;
+    corner_ = x + top * s.row_stride + left * s.pixel_stride;
+    if constexpr (!kInside)
       for (int i = 0; i < kInputs; ++i) {
-        const bool inside = left + i >= 0 && left + i < s.in_width;
-        at[ky * kInputs + i] = inside ? row + i * s.pixel_stride : d.zeros;
+        const bool valid = left + i >= 0 && left + i < s.in_width;
+        columns_[i] = valid ? corner_ + i * s.pixel_stride : d.zeros;
+        row_strides_[i] = valid ? s.row_stride : 0;
       }
-    }
   }
+  HWY_INLINE const float* at(int ky, int i) const {
+    if constexpr (kInside)
+      return corner_ + ky * row_stride_ + i * pixel_stride_;
+    else
+      return columns_[i] + ky * row_strides_[i];
+  }
+
+ private:
+  int64_t pixel_stride_, row_stride_;
+  const float* corner_;
+  const float* columns_[kInside ? 1 : kInputs];
+  int64_t row_strides_[kInside ? 1 : kInputs];
 };
 
-template <int K, int S>
-HWY_INLINE void channels(const DepthwiseConv& d, const Window<K, S>& window, int64_t c, int64_t count, int64_t pixels,
-                         float* y) {
+/// `pixels` outputs of one line from `pixel` on, channels [c, c + count); y: output (line, pixel), channel 0.
+template <int K, int S, bool kInside>
+HWY_INLINE void stretch(const DepthwiseConv& d, const Window<K, S, kInside>& window, int64_t c, int64_t count,
+                        int64_t pixels, float* y) {
   V::F acc[kPixels];
   const V::F start = d.bias != nullptr ? load_some(d.bias + c, count) : V::set(0.0f);
   FOVEA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = start;
@@ -67,14 +82,13 @@ HWY_INLINE void channels(const DepthwiseConv& d, const Window<K, S>& window, int
     V::F w[K];
     FOVEA_UNROLL
     for (int kx = 0; kx < K; ++kx) w[kx] = load_some(d.weight + (ky * K + kx) * stride + c, count);
-    const float* const* at = window.at + ky * Window<K, S>::kInputs;
     FOVEA_UNROLL
-    for (int i = 0; i < Window<K, S>::kInputs; ++i) {
-      const V::F x = load_some(at[i] + c, count);
+    for (int i = 0; i < Window<K, S, kInside>::kInputs; ++i) {
+      const V::F in = load_some(window.at(ky, i) + c, count);
       FOVEA_UNROLL
       for (int kx = 0; kx < K; ++kx)
         if ((i - kx) % S == 0 && i >= kx && (i - kx) / S < kPixels)
-          acc[(i - kx) / S] = V::fma(x, w[kx], acc[(i - kx) / S]);
+          acc[(i - kx) / S] = V::fma(in, w[kx], acc[(i - kx) / S]);
     }
   }
   const ActivationKind kind = d.activation.kind;
@@ -94,18 +108,36 @@ HWY_INLINE void channels(const DepthwiseConv& d, const Window<K, S>& window, int
   }
 }
 
+/// Channels [c, end) of one stretch.
+template <int K, int S, bool kInside>
+HWY_INLINE void channels(const DepthwiseConv& d, const float* x, int64_t line, int64_t pixel, int64_t c, int64_t end,
+                         int64_t pixels, float* y) {
+  const Window<K, S, kInside> window(d, x, line, pixel);
+  for (; c + V::kWidth <= end; c += V::kWidth) stretch<K, S, kInside>(d, window, c, V::kWidth, pixels, y);
+  if (c < end) stretch<K, S, kInside>(d, window, c, end - c, pixels, y);
+}
+
+/// As many channels go through all lines as leave their inputs in the first-level cache from one kernel row to the next;
+/// fewer than four lines of the cache side by side cost more than that saves.
 template <int K, int S>
 void lines(const DepthwiseConv& d, const float* x, int64_t first, int64_t last, float* y) {
   const ConvShape& s = d.shape;
-  for (int64_t line = first; line < last; ++line)
-    for (int64_t pixel = 0; pixel < s.out_width; pixel += kPixels) {
-      const Window<K, S> window(d, x, line, pixel);
-      const int64_t pixels = s.out_width - pixel < kPixels ? s.out_width - pixel : kPixels;
-      float* to = y + (line * s.out_width + pixel) * s.pixel_stride;
-      int64_t c = 0;
-      for (; c + V::kWidth <= s.pixel_stride; c += V::kWidth) channels<K, S>(d, window, c, V::kWidth, pixels, to);
-      if (c < s.pixel_stride) channels<K, S>(d, window, c, s.pixel_stride - c, pixels, to);
-    }
+  constexpr int64_t kInputs = Window<K, S, true>::kInputs, kCacheBytes = 24 << 10, kLine = 16;
+  const int64_t fit = kCacheBytes / ((K + S) * s.in_width * kLine * 4);
+  const int64_t block = fit < 2 ? s.pixel_stride : kLine * (fit < 4 ? 4 : fit);
+  for (int64_t c = 0; c < s.pixel_stride; c += block) {
+    const int64_t end = s.pixel_stride - c < block ? s.pixel_stride : c + block;
+    for (int64_t line = first; line < last; ++line)
+      for (int64_t pixel = 0; pixel < s.out_width; pixel += kPixels) {
+        const int64_t pixels = s.out_width - pixel < kPixels ? s.out_width - pixel : kPixels;
+        const int64_t left = pixel * S - s.pad_left;
+        float* to = y + (line * s.out_width + pixel) * s.pixel_stride;
+        if (left >= 0 && left + kInputs <= s.in_width)
+          channels<K, S, true>(d, x, line, pixel, c, end, pixels, to);
+        else
+          channels<K, S, false>(d, x, line, pixel, c, end, pixels, to);
+      }
+  }
 }
 
 void any_lines(const DepthwiseConv& d, const float* x, int64_t first, int64_t last, float* y) {

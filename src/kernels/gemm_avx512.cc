@@ -29,9 +29,33 @@ constexpr void (*k6x64[])(const GemmTile&) = {nullptr,
                                               gemm_tile<Vector, 4, 4>,
                                               gemm_tile<Vector, 5, 4>,
                                               gemm_tile<Vector, 6, 4>};
+constexpr void (*k8x48[])(const GemmTile&) = {nullptr,
+                                              gemm_tile<Vector, 1, 3>,
+                                              gemm_tile<Vector, 2, 3>,
+                                              gemm_tile<Vector, 3, 3>,
+                                              gemm_tile<Vector, 4, 3>,
+                                              gemm_tile<Vector, 5, 3>,
+                                              gemm_tile<Vector, 6, 3>,
+                                              gemm_tile<Vector, 7, 3>,
+                                              gemm_tile<Vector, 8, 3>};
+constexpr void (*k12x16[])(const GemmTile&) = {nullptr,
+                                               gemm_tile<Vector, 1, 1>,
+                                               gemm_tile<Vector, 2, 1>,
+                                               gemm_tile<Vector, 3, 1>,
+                                               gemm_tile<Vector, 4, 1>,
+                                               gemm_tile<Vector, 5, 1>,
+                                               gemm_tile<Vector, 6, 1>,
+                                               gemm_tile<Vector, 7, 1>,
+                                               gemm_tile<Vector, 8, 1>,
+                                               gemm_tile<Vector, 9, 1>,
+                                               gemm_tile<Vector, 10, 1>,
+                                               gemm_tile<Vector, 11, 1>,
+                                               gemm_tile<Vector, 12, 1>};
 
 }  // namespace
 
+const GemmKernel kGemm12x16{"gemm_avx512_12x16", 12, 16, k12x16, 2};
+const GemmKernel kGemm8x48{"gemm_avx512_8x48", 8, 48, k8x48, 2};
 const GemmKernel kGemm12x32{"gemm_avx512_12x32", 12, 32, k12x32, 2};
 const GemmKernel kGemm6x64{"gemm_avx512_6x64", 6, 64, k6x64, 2};
 

@@ -9,7 +9,7 @@ namespace avx2 {
 extern const GemmKernel kGemm6x16;
 }
 namespace avx512 {
-extern const GemmKernel kGemm12x32, kGemm6x64;
+extern const GemmKernel kGemm12x16, kGemm12x32, kGemm8x48, kGemm6x64;
 }
 namespace neon {
 extern const GemmKernel kGemm8x12;

@@ -49,16 +49,25 @@ FOVEA_VECTOR_INLINE void for_vectors(int64_t n, Step step) {
 /// The first `count` floats; what is beyond reads as `other`.
 FOVEA_VECTOR_INLINE Vector::F load_some(const float* p, int64_t count, float other = 0.0f) {
   if (count == Vector::kWidth) return Vector::load(p);
+#if !HWY_MEM_OPS_MIGHT_FAULT || HWY_TARGET == HWY_AVX2
+  const auto valid = hn::FirstN(Vector::D(), static_cast<size_t>(count));
+  return hn::IfThenElse(valid, hn::MaskedLoad(valid, Vector::D(), p), Vector::set(other));
+#else
   float buffer[Vector::kWidth];
   for (int64_t i = 0; i < Vector::kWidth; ++i) buffer[i] = i < count ? p[i] : other;
   return Vector::load(buffer);
+#endif
 }
 FOVEA_VECTOR_INLINE void store_some(float* p, int64_t count, Vector::F x) {
   if (count == Vector::kWidth) {
     Vector::store(p, x);
     return;
   }
+#if !HWY_MEM_OPS_MIGHT_FAULT
+  hn::BlendedStore(x, hn::FirstN(Vector::D(), static_cast<size_t>(count)), Vector::D(), p);
+#else
   float buffer[Vector::kWidth];
   Vector::store(buffer, x);
   for (int64_t i = 0; i < count; ++i) p[i] = buffer[i];
+#endif
 }

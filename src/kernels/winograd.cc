@@ -180,12 +180,13 @@ void winograd_products(const WinogradConv& w, const float* packed, int64_t chunk
     tile.offset = place * input_plane;
     for (int64_t p = 0; p < panels; ++p, panel += panel_floats) {
       tile.panel = panel;
+      set_ahead(tile, panel + panel_floats, share);
       for (int64_t i = 0; i < tiles; ++i) {
         const int64_t begin = count * i / tiles, end = count * (i + 1) / tiles;
         tile.rows = rows + begin;
-        set_ahead(tile, panel + panel_floats + i * share, share);
         tile.c = products + place * product_plane + begin * w.chunk_columns() + p * width;
         w.kernel->tiles[end - begin](tile);
+        tile.ahead += share;
       }
     }
   }
