@@ -51,8 +51,9 @@ class Costs {
       const auto blocks = static_cast<double>(ceil_div(each, block));
       const bool fits = static_cast<double>(block) * (tile + tile_products) <= cache;
       const double spilled = fits ? 0 : static_cast<double>(each) * tile * (chunks + 1);
-      const double cycles =
-          compute / cores() + weights / kMemoryBytesPerCycle + ((blocks - 1) * weights + spilled) / kCacheBytesPerCycle;
+      // The cores share the way to memory and to the last cache: each reads all weights once a block.
+      const double again = (blocks * cores() - 1) * weights + spilled;
+      const double cycles = compute / cores() + weights / kMemoryBytesPerCycle + again / kCacheBytesPerCycle;
       if (best.cycles == 0 || cycles < best.cycles) best = {block, false, cycles};
       if (block == each || static_cast<double>(block + rows) * tile > kMostScratch) break;
     }
