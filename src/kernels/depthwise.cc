@@ -24,8 +24,11 @@ namespace HWY_NAMESPACE {
 
 using V = Vector;
 
-// Sums must stay in registers: the loops over them are unrolled whatever the optimiser thinks of their size.
-#if defined(__clang__)
+// Sums must stay in registers: the loops over them are unrolled whatever the optimiser thinks of their size. What a
+// sanitizer adds to each access makes that too much: clang would need more memory than there is.
+#if HWY_IS_ASAN || HWY_IS_TSAN
+#define FOVEA_UNROLL
+#elif defined(__clang__)
 #define FOVEA_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define FOVEA_UNROLL _Pragma("GCC unroll 32")
