@@ -61,6 +61,19 @@ void expect_as_oracle(std::string_view text, const std::vector<Tensor>& inputs) 
   }
 }
 
+TEST(Engine, SqueezeAndExciteOverLargeMapsMatchesTheReferenceKernels) {
+  expect_as_oracle(R"(graph (f32[n,40,h,w] x) -> (y) {
+    w1 = constant f32[16,40,1,1] random(1)  w2 = constant f32[40,16,1,1] random(2)  axes = constant i64[2] {2, 3}
+    m = ReduceMean@18(x, axes)
+    s = Conv@11(m, w1)
+    r = Relu@14(s)
+    e = Conv@11(r, w2)
+    g = Sigmoid@13(e)
+    y = Mul@14(x, g)
+  })",
+                   {random_tensor({1, 40, 27, 31}, 1)});
+}
+
 TEST(Engine, AConvolutionalNetworkMatchesTheReferenceKernels) {
   expect_as_oracle(R"(graph (f32[n,3,h,w] x) -> (y) {
     w1 = constant f32[16,3,7,7] random(1)  b1 = constant f32[16] random(2)

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
+
+#include "kernels/interleave.h"
 
 namespace fovea::kernels {
 namespace {
@@ -31,6 +34,8 @@ void separate(const T* from, T* to, int64_t columns, int64_t from_stride, int64_
 template <class T>
 void transpose(const T* from, T* to, int64_t rows, int64_t columns, int64_t from_stride, int64_t to_stride) {
   constexpr int64_t kBlock = 16;
+  if constexpr (std::is_same_v<T, uint32_t>)
+    if (columns == 3 && to_stride == 3) return interleave_three(from, from_stride, to, rows);
   if (columns == 2) return interleave<2>(from, to, rows, from_stride, to_stride);
   if (columns == 3) return interleave<3>(from, to, rows, from_stride, to_stride);
   if (columns == 4) return interleave<4>(from, to, rows, from_stride, to_stride);

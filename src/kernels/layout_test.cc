@@ -76,5 +76,16 @@ TEST(StridedCopy, RepeatsAndSkipsElements) {
   check<uint32_t>({3, {2, 3, 4}, {40, 10, 3}, {12, 4, 1}, 4}, 80, 24);
 }
 
+TEST(StridedCopy, PutsThreePlanesSideBySide) {
+  for (int64_t pixels : {1, 15, 16, 53, 200}) {
+    StridedCopy copy;
+    copy.rank = 2;
+    copy.extents[0] = pixels, copy.extents[1] = 3;
+    copy.from[0] = 1, copy.from[1] = pixels + 2;
+    copy.to[0] = 3, copy.to[1] = 1;
+    check<uint32_t>(copy, 3 * (pixels + 2), 3 * pixels);
+  }
+}
+
 }  // namespace
 }  // namespace fovea::kernels

@@ -66,7 +66,7 @@ class ConvStep final : public Step {
     } else {
       const int64_t all = g_.groups * panels_;
       b.pool->parallel_for(
-          all, std::max<int64_t>(1, kGrainMacs / std::max<int64_t>(1, macs * total / all)),
+          all, std::max<int64_t>(1, kGrainMacs / std::max<int64_t>(1, macs * rows_worth(total) / all)),
           [&](int64_t begin, int64_t end, int worker) { pixels(o, table(worker), 0, total, begin, end); });
     }
     return {};

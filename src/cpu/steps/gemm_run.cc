@@ -41,7 +41,8 @@ void run_product(const DenseProduct& p, ThreadPool& pool) {
       run_rows(p, p.rows * begin / tiles, p.rows * end / tiles, 0, panels);
     });
   } else {
-    const int64_t grain = std::max<int64_t>(1, kGrainMacs / std::max<int64_t>(1, p.rows * p.depth * p.kernel->columns));
+    const int64_t macs = rows_worth(p.rows) * p.depth * p.kernel->columns;
+    const int64_t grain = std::max<int64_t>(1, kGrainMacs / std::max<int64_t>(1, macs));
     pool.parallel_for(panels, grain, [&](int64_t begin, int64_t end, int) { run_rows(p, 0, p.rows, begin, end); });
   }
 }

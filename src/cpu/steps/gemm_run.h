@@ -25,6 +25,9 @@ void run_rows(const DenseProduct& p, int64_t begin, int64_t end, int64_t first_p
 /// that core; but a last round in which some threads idle costs more.
 bool share_rows(int64_t row_tiles, int64_t panels, int threads);
 
+/// Rows of a product as its time shows them: reading weights for few rows takes as long as multiplying some more.
+inline int64_t rows_worth(int64_t rows) { return rows < 16 ? 16 : rows; }
+
 /// The whole product: rows are shared out where there are enough of them, else panels.
 void run_product(const DenseProduct& p, ThreadPool& pool);
 

@@ -77,11 +77,22 @@ class NormStep final : public Step {
 class MeanStep final : public Step {
  public:
   MeanStep(const LowerNode& node, int64_t outer, int64_t reduced, int64_t inner, float factor)
-      : x_(node.in(0)), y_(node.out()), outer_(outer), reduced_(reduced), inner_(inner), factor_(factor) {}
+      : x_(node.in(0)),
+        y_(node.out()),
+        outer_(outer),
+        reduced_(reduced),
+        inner_(inner),
+        factor_(factor),
+        threads_(std::max(node.threads, 1)),
+        shares_rows_(inner > 1 && outer == 1 && threads_ > 1 && reduced * inner >= 2 * kGrain) {}
 
   Result<void> run(const Bindings& b) const override {
     const float* x = b.f32(x_);
     float* y = b.f32_mutable(y_);
+    if (shares_rows_) {
+      sum_shares(x, static_cast<float*>(b.scratch), y, *b.pool);
+      return {};
+    }
     if (inner_ == 1) {
       b.pool->parallel_for(outer_, row_grain(reduced_), [&](int64_t begin, int64_t end, int) {
         for (int64_t o = begin; o < end; ++o) y[o] = kernels::sum(x + o * reduced_, reduced_, factor_);
@@ -101,11 +112,25 @@ class MeanStep final : public Step {
     return {};
   }
   std::string kernel() const override { return "mean"; }
+  int64_t scratch_bytes() const override { return shares_rows_ ? threads_ * share_floats() * 4 : 0; }
 
  private:
+  int64_t share_floats() const { return (inner_ + 15) / 16 * 16; }
+
+  /// Each thread adds up the rows that lie in its core's cache, for it wrote them; then the sums are added.
+  void sum_shares(const float* x, float* sums, float* y, ThreadPool& pool) const {
+    const int64_t grain = row_grain(inner_), floats = share_floats();
+    pool.parallel_for(reduced_, grain, [&](int64_t begin, int64_t end, int worker) {
+      kernels::sum_rows(x + begin * inner_, end - begin, inner_, inner_, factor_, sums + worker * floats);
+    });
+    kernels::sum_rows(sums, pool.parts(reduced_, grain), floats, inner_, 1.0f, y);
+  }
+
   ValueId x_, y_;
   int64_t outer_, reduced_, inner_;
   float factor_;
+  int threads_;
+  bool shares_rows_;
 };
 
 }  // namespace
