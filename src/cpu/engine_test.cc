@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -59,6 +60,23 @@ void expect_as_oracle(std::string_view text, const std::vector<Tensor>& inputs) 
       for (size_t i = 0; i < got->size(); ++i) expect_near((*got)[i], (*expected)[i]);
     }
   }
+}
+
+TEST(Engine, InvertedBottlenecksMatchTheReferenceKernels) {
+  for (int kernel : {3, 5})
+    for (int stride : {1, 2})
+      for (int pad : {0, 2}) {
+        const std::string text = fmt::format(R"(graph (f32[n,5,h,w] x) -> (y) {{
+          w1 = constant f32[72,5,1,1] random(1)  b1 = constant f32[72] random(2)
+          w2 = constant f32[72,1,{0},{0}] random(3)  b2 = constant f32[72] random(4)
+          e = Conv@11(x, w1, b1)
+          r = HardSwish@14(e)
+          d = Conv@11(r, w2, b2) {{group=72, strides=[{1}, {1}], pads=[{2}, {2}, {2}, {2}]}}
+          y = Relu@14(d)
+        }})",
+                                             kernel, stride, pad);
+        expect_as_oracle(text, {random_tensor({2, 5, 83, 61}, 1)});
+      }
 }
 
 TEST(Engine, SqueezeAndExciteOverLargeMapsMatchesTheReferenceKernels) {

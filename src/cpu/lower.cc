@@ -54,6 +54,7 @@ constexpr Maker kMakers[] = {
     {"", "Transpose", make_copy_step},
     {"fovea", "Attention", make_attention_step},
     {"fovea", "AveragePool", make_pool_step},
+    {"fovea", "Conv", make_expand_step},
     {"fovea", "Conv", make_depthwise_step},
     {"fovea", "Conv", make_winograd_step},
     {"fovea", "Conv", make_conv_step},
@@ -114,7 +115,10 @@ double giga_macs(const LowerNode& node) {
   }
   if (n.op_type == "Conv" && node.has(1)) {
     const Shape& w = node.shape(1);
-    return out * static_cast<double>(ops::extent_product(w, 1, static_cast<int64_t>(w.size()))) * 1e-9;
+    double macs = out * static_cast<double>(ops::extent_product(w, 1, static_cast<int64_t>(w.size())));
+    if (node.has(4))  // the pointwise one in front
+      macs += static_cast<double>(element_count(node.shape(0))) * static_cast<double>(node.shape(4)[0]);
+    return macs * 1e-9;
   }
   if ((n.op_type == "MatMul" || n.op_type == "Gemm") && node.has(0) && !node.shape(0).empty()) {
     const Shape& a = node.shape(0);

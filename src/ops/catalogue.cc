@@ -197,7 +197,7 @@ constexpr Entry kEntries[] = {
     {"", "Xor", 1, kOnnx, 2, 2, 1, 1, parse_binary},
     {"fovea", "Attention", 1, 1, 3, 6, 1, 1, parse_fovea_attention},
     {"fovea", "AveragePool", 1, 1, 1, 1, 1, 1, parse_fovea_average_pool},
-    {"fovea", "Conv", 1, 1, 2, 4, 1, 1, parse_fovea_conv},
+    {"fovea", "Conv", 1, 1, 2, 6, 1, 1, parse_fovea_conv},
     {"fovea", "Gate", 1, 1, 2, 2, 1, 1, parse_fovea_gate},
     {"fovea", "MatMul", 1, 1, 2, 4, 1, 1, parse_fovea_matmul},
     {"fovea", "MaxPool", 1, 1, 1, 1, 1, 1, parse_fovea_max_pool},

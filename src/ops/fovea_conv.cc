@@ -32,18 +32,31 @@ void to_channels_last(const Tensor& image, const MutableView& y) {
 
 constexpr DType kF32[] = {DType::f32};
 
-/// Inputs X {n, h, w, c}, W {out, c / group, kh, kw} as ONNX has it, B {out}, residual {the output's shape}.
+/// Inputs X {n, h, w, c}, W {out, c / group, kh, kw} as ONNX has it, B {out}, residual {the output's shape}; and of a
+/// pointwise convolution that comes before it, where there is one, its W {m, c, 1, 1} and B {m}.
 struct FoveaConv final : Operator {
   Conv conv;
   FoveaEpilogue epilogue;
+  std::shared_ptr<const FoveaConv> expand;  // the pointwise convolution before it, or nullptr
 
-  FoveaConv(Conv c, FoveaEpilogue e) : conv(std::move(c)), epilogue(std::move(e)) {}
+  FoveaConv(Conv c, FoveaEpilogue e, std::shared_ptr<const FoveaConv> first = nullptr)
+      : conv(std::move(c)), epilogue(std::move(e)), expand(std::move(first)) {}
 
   Result<Types> infer(const Inputs& in) const override {
     FOVEA_TRY(expect_dtype(in, 0, kF32));
     FOVEA_TRY(expect_rank(in, 0, 4));
+    Shape image(in.shape(0).begin(), in.shape(0).end());
+    if (in.has(4) != (expand != nullptr))
+      return invalid_model("weights of a pointwise convolution and attribute \"expand\" go together");
+    if (expand) {
+      const Inputs::Input first[] = {{in.type(0), nullptr, true},
+                                     {in.type(4), nullptr, true},
+                                     in.has(5) ? Inputs::Input{in.type(5), nullptr, true} : Inputs::Input{}};
+      Types types = FOVEA_TRY(expand->infer(Inputs(first, 1)));
+      image = types[0].shape;
+    }
     std::vector<Inputs::Input> turned(in.has(2) ? 3 : 2);
-    turned[0] = {{DType::f32, channels_first(in.shape(0))}, nullptr, true};
+    turned[0] = {{DType::f32, channels_first(image)}, nullptr, true};
     turned[1] = {in.type(1), nullptr, true};
     if (in.has(2)) turned[2] = {in.type(2), nullptr, true};
     Types types = FOVEA_TRY(conv.infer(Inputs(turned, 1)));
@@ -53,7 +66,21 @@ struct FoveaConv final : Operator {
   }
 
   Result<void> compute(Args in, Outs out) const override {
-    const Tensor x = FOVEA_TRY(to_channels_first(in[0]));
+    if (expand) {
+      Shape shape(in[0].shape.begin(), in[0].shape.end());
+      shape[3] = in[4].shape[0];
+      Tensor image = FOVEA_TRY(Tensor::allocate(DType::f32, shape));
+      const TensorView args[] = {in[0], in[4], in.size() > 5 ? in[5] : TensorView{}};
+      const MutableView results[] = {image.mutable_view()};
+      FOVEA_TRY(expand->compute(args, results));
+      return convolve(image.view(), in, out);
+    }
+    return convolve(in[0], in, out);
+  }
+
+ private:
+  Result<void> convolve(const TensorView& image, Args in, Outs out) const {
+    const Tensor x = FOVEA_TRY(to_channels_first(image));
     Tensor y = FOVEA_TRY(Tensor::allocate(DType::f32, channels_first(out[0].shape)));
     const TensorView args[] = {x.view(), in[1], in.size() > 2 ? in[2] : TensorView{}};
     const MutableView results[] = {y.mutable_view()};
@@ -89,6 +116,19 @@ struct FoveaPool final : Operator {
   }
 };
 
+/// Attribute "expand": the activation of a pointwise convolution that comes first, or "none"; with it "expand_alpha"
+/// and "expand_beta".
+Result<std::shared_ptr<const FoveaConv>> parse_expand(Attributes& attributes) {
+  const std::string activation = attributes.text("expand", "");
+  const float alpha = attributes.number("expand_alpha", 0), beta = attributes.number("expand_beta", 0);
+  if (activation.empty()) return std::shared_ptr<const FoveaConv>();
+  Node node;
+  if (activation != "none") node.attributes = {{"activation", activation}, {"alpha", alpha}, {"beta", beta}};
+  Attributes of_epilogue(node);
+  FoveaEpilogue epilogue = FOVEA_TRY(FoveaEpilogue::parse(of_epilogue));
+  return std::make_shared<const FoveaConv>(Conv({}, 1), std::move(epilogue));
+}
+
 }  // namespace
 
 Result<OperatorPtr> parse_fovea_conv(const Node& node) {
@@ -96,8 +136,9 @@ Result<OperatorPtr> parse_fovea_conv(const Node& node) {
   WindowAttributes window = FOVEA_TRY(read_window(attributes));
   const int64_t groups = attributes.integer("group", 1);
   FoveaEpilogue epilogue = FOVEA_TRY(FoveaEpilogue::parse(attributes));
+  auto expand = FOVEA_TRY(parse_expand(attributes));
   FOVEA_TRY(attributes.finish());
-  return make_operator<FoveaConv>(Conv(std::move(window), groups), std::move(epilogue));
+  return make_operator<FoveaConv>(Conv(std::move(window), groups), std::move(epilogue), std::move(expand));
 }
 
 Result<OperatorPtr> parse_fovea_max_pool(const Node& node) {

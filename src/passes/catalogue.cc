@@ -29,7 +29,9 @@ constexpr Pass kShapesKnown[] = {
      "before fuse_epilogue would take the function", fuse_gate},
     {"lower_linear", "MatMul(A, W), Gemm(A, W, b) -> fovea.MatMul", "makes what fuse_epilogue looks for", lower_linear},
     {"fuse_epilogue", "act(P(x)), P(x) + bias, P(x) + residual -> P with an epilogue",
-     "last: products are made, and nothing moves between them and their epilogues any more", fuse_epilogue},
+     "products are made, and nothing moves between them and their epilogues any more", fuse_epilogue},
+    {"fuse_expand", "depthwise(pointwise(x)) -> one fovea.Conv that stores no large map between them",
+     "last: both have their epilogues", fuse_expand},
 };
 
 }  // namespace

@@ -11,6 +11,7 @@ Outcome fold_batch_norm(Graph&, NodeId);
 Outcome fold_scale(Graph&, NodeId);
 Outcome fuse_attention(Graph&, NodeId);
 Outcome fuse_epilogue(Graph&, NodeId);
+Outcome fuse_expand(Graph&, NodeId);
 Outcome fuse_gate(Graph&, NodeId);
 Outcome fuse_gelu(Graph&, NodeId);
 Outcome fuse_rope(Graph&, NodeId);

@@ -53,9 +53,14 @@ std::optional<Activation> activation_of(const LowerNode& node) {
 }
 
 std::optional<Activation> fused_activation(const LowerNode& node) {
-  const auto* name = node.node.attribute<std::string>("activation");
-  if (name == nullptr || name->empty()) return Activation{};
-  const float alpha = node.real("alpha", 0), beta = node.real("beta", 0);
+  return fused_activation(node, "activation", "alpha", "beta");
+}
+
+std::optional<Activation> fused_activation(const LowerNode& node, std::string_view name_key, std::string_view alpha_key,
+                                           std::string_view beta_key) {
+  const auto* name = node.node.attribute<std::string>(name_key);
+  if (name == nullptr || name->empty() || *name == "none") return Activation{};
+  const float alpha = node.real(alpha_key, 0), beta = node.real(beta_key, 0);
   if (*name == "Relu") return Activation{ActivationKind::relu};
   if (*name == "Clip") return Activation{ActivationKind::clip, alpha, beta};
   if (*name == "LeakyRelu") return Activation{ActivationKind::leaky_relu, alpha};

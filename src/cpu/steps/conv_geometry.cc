@@ -1,6 +1,7 @@
 // Reads the attributes of fovea.Conv.
 #include "cpu/steps/conv_geometry.h"
 
+#include "base/error.h"
 #include "cpu/steps/steps.h"
 
 namespace fovea::cpu {
@@ -15,6 +16,7 @@ std::optional<ConvGeometry> conv_geometry(const LowerNode& node) {
   if (!all_f32(node) || node.shape(0).size() != 4 || node.shape(1).size() != 4) return std::nullopt;
   const Shape &x = node.shape(0), &w = node.shape(1), &y = node.out_shape();
   ConvGeometry g;
+  const int64_t channels = node.has(4) ? node.shape(4)[0] : x[3];
   g.batch = x[0];
   g.groups = node.integer("group", 1);
   g.in_per_group = w[1];
@@ -30,8 +32,8 @@ std::optional<ConvGeometry> conv_geometry(const LowerNode& node) {
   s.stride_y = strides[0], s.stride_x = strides[1];
   s.dilation_y = dilations[0], s.dilation_x = dilations[1];
   s.pad_top = pads[0], s.pad_left = pads[1];
-  s.pixel_stride = x[3];
-  s.row_stride = x[2] * x[3];
+  s.pixel_stride = channels;
+  s.row_stride = x[2] * channels;
   if (s.taps() > kMostTaps) return std::nullopt;
   return g;
 }
@@ -40,6 +42,17 @@ std::optional<ConvEpilogue> conv_epilogue(const LowerNode& node) {
   const auto activation = fused_activation(node);
   if (!activation) return std::nullopt;
   return ConvEpilogue{node.in(2), node.in(3), *activation, node.integer("residual_last", 0) != 0};
+}
+
+Result<Tensor> depthwise_weight(const LowerNode& node, const Tensor& weight) {
+  return node.weights.get(weight, "depthwise", [&]() -> Result<Tensor> {
+    const int64_t channels = weight.shape()[0], taps = weight.shape()[2] * weight.shape()[3];
+    Tensor turned = FOVEA_TRY(Tensor::allocate(DType::f32, {taps, channels}));
+    auto* to = turned.mutable_view().as<float>();
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t t = 0; t < taps; ++t) to[t * channels + c] = weight.data<float>()[c * taps + t];
+    return turned;
+  });
 }
 
 }  // namespace fovea::cpu

@@ -18,7 +18,8 @@ struct ConvGeometry {
   int64_t out_channels() const { return groups * out_per_group; }
 };
 
-/// nullopt for what no fast kernel takes: other types than f32, other ranks than 4, kernels of thousands of taps.
+/// nullopt for what no fast kernel takes: other types than f32, other ranks than 4, kernels of thousands of taps. With a
+/// pointwise convolution in front, these are the sizes of what follows it.
 std::optional<ConvGeometry> conv_geometry(const LowerNode& node);
 
 /// What the epilogue of a fused node needs, beside its addresses.
@@ -30,5 +31,8 @@ struct ConvEpilogue {
 
 /// nullopt where kernels have not the node's activation.
 std::optional<ConvEpilogue> conv_epilogue(const LowerNode& node);
+
+/// The weight of a convolution with a channel to each group as kernels/depthwise.h wants it: {taps, channels}.
+Result<Tensor> depthwise_weight(const LowerNode& node, const Tensor& weight);
 
 }  // namespace fovea::cpu

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/checked.h"
-#include "base/error.h"
 #include "cpu/steps/conv_geometry.h"
 #include "cpu/steps/steps.h"
 #include "kernels/conv_rows.h"
@@ -77,20 +76,14 @@ class DepthwiseStep final : public Step {
 }  // namespace
 
 StepPtr make_depthwise_step(const LowerNode& node) {
+  if (node.has(4)) return nullptr;  // that is another step's
   const Tensor* weight = node.constant(1);
   const auto g = conv_geometry(node);
   const auto fused = conv_epilogue(node);
   if (weight == nullptr || !g || !fused || g->in_per_group != 1 || g->out_per_group != 1) return nullptr;
   if (g->groups < 4 || fused->residual != kNoValue) return nullptr;
-  const int64_t taps = g->shape.taps(), channels = g->groups;
-  auto packed = node.weights.get(*weight, "depthwise", [&]() -> Result<Tensor> {
-    Tensor turned = FOVEA_TRY(Tensor::allocate(DType::f32, {taps, channels}));
-    auto* to = turned.mutable_view().as<float>();
-    for (int64_t c = 0; c < channels; ++c)
-      for (int64_t t = 0; t < taps; ++t) to[t * channels + c] = weight->data<float>()[c * taps + t];
-    return turned;
-  });
-  auto zeros = Tensor::allocate(DType::f32, {channels});
+  auto packed = depthwise_weight(node, *weight);
+  auto zeros = Tensor::allocate(DType::f32, {g->groups});
   if (!packed.ok() || !zeros.ok()) return nullptr;
   return std::make_unique<DepthwiseStep>(node, *g, std::move(packed).value(), std::move(zeros).value(), *fused);
 }

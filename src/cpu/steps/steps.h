@@ -23,6 +23,7 @@ StepPtr make_linear_step(const LowerNode& node);     // MatMul, Gemm, fovea.MatM
 StepPtr make_matmul_step(const LowerNode& node);     // MatMul of two computed operands
 StepPtr make_conv_step(const LowerNode& node);       // fovea.Conv
 StepPtr make_depthwise_step(const LowerNode& node);  // fovea.Conv with a channel to each group
+StepPtr make_expand_step(const LowerNode& node);     // fovea.Conv with a pointwise convolution in front
 StepPtr make_winograd_step(const LowerNode& node);   // fovea.Conv 3x3 of stride 1
 StepPtr make_pool_step(const LowerNode& node);       // fovea.MaxPool, fovea.AveragePool
 
@@ -30,6 +31,9 @@ StepPtr make_pool_step(const LowerNode& node);       // fovea.MaxPool, fovea.Ave
 /// kernels have none.
 std::optional<kernels::Activation> activation_of(const LowerNode& node);
 std::optional<kernels::Activation> fused_activation(const LowerNode& node);
+/// The same from attributes of these names; "none" is none.
+std::optional<kernels::Activation> fused_activation(const LowerNode& node, std::string_view name_key,
+                                                    std::string_view alpha_key, std::string_view beta_key);
 
 /// Whether all inputs and outputs that are there are f32.
 bool all_f32(const LowerNode& node);
