@@ -44,8 +44,9 @@ struct Sizes {
 };
 
 TEST(Attention, OddSizesOfOneTensorThatHoldsAllThree) {
-  for (const Sizes s : {Sizes{1, 1, 1, 1, 1, 1}, Sizes{1, 2, 5, 5, 3, 3}, Sizes{2, 3, 17, 17, 8, 8},
-                        Sizes{1, 2, 61, 61, 32, 32}, Sizes{1, 3, 130, 130, 20, 20}, Sizes{2, 1, 197, 197, 64, 64}}) {
+  for (const Sizes s :
+       {Sizes{1, 1, 1, 1, 1, 1}, Sizes{1, 2, 5, 5, 3, 3}, Sizes{2, 3, 17, 17, 8, 8}, Sizes{1, 2, 61, 61, 32, 32},
+        Sizes{1, 3, 130, 130, 20, 20}, Sizes{2, 1, 197, 197, 64, 64}, Sizes{1, 1, 235, 235, 16, 16}}) {
     const int64_t row = 3 * s.heads * s.depth;
     expect_same(fmt::format(R"(graph (f32[{0},{1},{2}] x) -> (y) {{
       y = fovea.Attention@1(x, x, x) {{sizes=[{0}, {3}, {1}, {1}, {4}, {4}], scale=0.3, q=[0, {5}, {4}, {2}, 1],

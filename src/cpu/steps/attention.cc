@@ -17,7 +17,7 @@ namespace {
 
 class AttentionStep final : public Step {
  public:
-  static constexpr int64_t kMostRows = 60;  // of a block: 5, 10 or 12 tiles of every kernel that there is
+  static constexpr int64_t kMostRows = 60;  // of a block, which has whole tiles
 
   AttentionStep(const LowerNode& node, const ops::FoveaAttention& op)
       : op_(op),
@@ -33,9 +33,10 @@ class AttentionStep final : public Step {
     // A block's scores and the head's K and V shall fit the L2 cache together, where they can.
     const int64_t head_bytes = 4 * op.keys * (op.depth + op.value_depth);
     const int64_t fit = (cache_bytes() - head_bytes) / (4 * std::max<int64_t>(op.keys, 1));
-    rows_ = std::clamp<int64_t>(fit / scores_kernel_.rows * scores_kernel_.rows, 4 * scores_kernel_.rows, kMostRows);
+    const int64_t tile = scores_kernel_.rows;
+    rows_ = std::clamp(fit / tile * tile, 4 * tile, kMostRows / tile * tile);
     blocks_ = ceil_div(op.queries, rows_);
-    rows_ = round_up(ceil_div(op.queries, blocks_), scores_kernel_.rows);
+    rows_ = round_up(ceil_div(op.queries, blocks_), tile);
     blocks_ = ceil_div(op.queries, rows_);
     // Rows of scores an odd number of lines apart, so that they do not share sets of the L1 cache.
     score_stride_ = ceil_div(op.keys, 16) | 1;
