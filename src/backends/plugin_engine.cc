@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "backends/registry.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/system.h"
@@ -129,11 +130,12 @@ class PluginEngine final : public Engine {
   PluginEngine(const PluginEngine&) = delete;
   PluginEngine& operator=(const PluginEngine&) = delete;
 
-  /// Puts what the user said into the inputs' types. Error: invalid_argument for a name that is no input, and for
-  /// extents that contradict the model's own.
-  Result<void> fix_shapes(const std::map<std::string, Shape>& shapes) {
+  /// Puts what the user said into the inputs' types. any_name: a single shape is a single input's, whatever its name.
+  /// Error: invalid_argument for a name that is no input, and for extents that contradict the model's own.
+  Result<void> fix_shapes(const std::map<std::string, Shape>& shapes, bool any_name) {
     for (const auto& [name, shape] : shapes) {
-      const auto port = std::ranges::find(inputs_, name, &Port::name);
+      auto port = std::ranges::find(inputs_, name, &Port::name);
+      if (any_name && inputs_.size() == 1 && shapes.size() == 1) port = inputs_.begin();
       if (port == inputs_.end())
         return invalid_argument("a shape is given for \"{}\", which is no input", name).with_fix("see fovea inspect");
       const TensorType type{port->type.dtype.value_or(DType::f32), shape};
@@ -271,7 +273,8 @@ Result<std::unique_ptr<Engine>> compile_with_plugin(const fovea_backend& table, 
   FOVEA_TRY(report.check(table.compile(&request, &engine, report.c_report())));
   if (!engine) return internal("the plugin returned no engine").at(fmt::format("backend {}", table.name));
   auto made = std::make_unique<PluginEngine>(table, engine, threads);
-  FOVEA_TRY(made->fix_shapes(options.shapes));
+  // What the shapes' names were taken from is often the ONNX model beside it: exporters choose other names.
+  FOVEA_TRY(made->fix_shapes(options.shapes, !is_onnx(source.path)));
   return std::unique_ptr<Engine>(std::move(made));
 }
 

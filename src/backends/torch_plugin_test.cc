@@ -56,6 +56,14 @@ TEST_F(TorchPluginTest, WithoutShapesNestedOutputsAreAnErrorWithTheFix) {
   EXPECT_THAT(e.error().to_string(), HasSubstr("--shape a="));
 }
 
+TEST_F(TorchPluginTest, ASingleInputMayHaveTheNameOfTheOnnxModelsInput) {
+  const Tensor photo = demo_input(1);
+  options_.shapes = {{"a name that only the other file has", photo.shape()}};
+  const auto e = engine(FOVEA_SOURCE_DIR "/models/demo.pt");
+  ASSERT_TRUE(e);
+  EXPECT_LT(difference(run(*e, photo), demo_answer(1)), 3e-5);
+}
+
 TEST_F(TorchPluginTest, BrainFloatConvertsTheModuleAndSaysSo) {
   options_.shapes = {{"a", {3}}, {"b", {3}}};
   options_.precision = Precision::bf16;
