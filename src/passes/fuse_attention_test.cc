@@ -1,5 +1,3 @@
-#include <ranges>
-
 #include "passes/pass_test.h"
 
 namespace fovea::passes {
@@ -13,7 +11,7 @@ Graph expect_fused(std::string_view text, const std::vector<std::string>& nodes)
   EXPECT_TRUE(record.ok()) << record.error().to_string();
   std::vector<std::string> types;
   for (NodeId id : after.order()) types.push_back(after.node(id).op_type);
-  EXPECT_EQ(types, nodes) << fmt::format("{}", fmt::join(record->reasons | std::views::keys, "; "));
+  EXPECT_EQ(types, nodes) << testing::PrintToString(record->reasons);
   expect_same_results(before, after);
   return after;
 }
