@@ -25,9 +25,12 @@ struct Vector {
   FOVEA_VECTOR_INLINE static F copy_sign(F a, F sign) { return hn::CopySign(a, sign); }
   FOVEA_VECTOR_INLINE static F round(F a) { return hn::Round(a); }
   // clang-format on
-  /// x * 2^n for whole n in [-126, 127].
+  /// x * 2^n for whole n in [-126, 127]; NaN where both are.
   FOVEA_VECTOR_INLINE static F scale_by_power(F x, F n) {
     const hn::RebindToSigned<D> di;
+#if HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR
+    n = hn::IfThenZeroElse(hn::Ne(n, n), n);  // instructions make some number of a NaN, plain C++ need not
+#endif
     const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 127)));
     return hn::Mul(x, hn::BitCast(D(), exponent));
   }
@@ -36,7 +39,17 @@ struct Vector {
   /// isnan(x) ? yes : no
   FOVEA_VECTOR_INLINE static F select_nan(F x, F yes, F no) { return hn::IfThenElse(hn::Ne(x, x), yes, no); }
   FOVEA_VECTOR_INLINE static float sum(F a) { return hn::GetLane(hn::SumOfLanes(D(), a)); }
-  FOVEA_VECTOR_INLINE static float largest(F a) { return hn::GetLane(hn::MaxOfLanes(D(), a)); }
+  FOVEA_VECTOR_INLINE static float largest(F a) {
+#if HWY_TARGET == HWY_EMU128
+    // Highway's starts at the lowest finite number: too much where all are -infinity.
+    float lanes[kWidth];
+    store(lanes, a);
+    for (int i = 1; i < kWidth; ++i) lanes[0] = lanes[i] > lanes[0] ? lanes[i] : lanes[0];
+    return lanes[0];
+#else
+    return hn::GetLane(hn::MaxOfLanes(D(), a));
+#endif
+  }
 };
 
 /// Calls step(offset, count) for vectors of [0, n), the last one possibly narrower.
