@@ -4,6 +4,7 @@
     tools/check_package.py BUILD_FOLDER
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,13 +20,22 @@ def run(*command) -> str:
     return done.stdout
 
 
+def same_compiler(build: Path) -> list[str]:
+    """The project links what a sanitizer instrumented only with the same compiler and the same flag."""
+    cache = dict(re.findall(r"^(\w+):\w+=(.+)$", (build / "CMakeCache.txt").read_text(), re.MULTILINE))
+    flags = [f"-DCMAKE_CXX_COMPILER={cache['CMAKE_CXX_COMPILER']}"]
+    if "FOVEA_SANITIZE" in cache:
+        flags.append(f"-DCMAKE_CXX_FLAGS=-fsanitize={cache['FOVEA_SANITIZE']}")
+    return flags
+
+
 def main() -> int:
     build = Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as folder:
         prefix, other = Path(folder, "prefix"), Path(folder, "build")
         run("cmake", "--install", build, "--prefix", prefix)
         run("cmake", "-S", ROOT / "cmake/package_test", "-B", other, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}",
-            "-DCMAKE_BUILD_TYPE=Release")  # fmt: skip
+            "-DCMAKE_BUILD_TYPE=Release", *same_compiler(build))  # fmt: skip
         run("cmake", "--build", other)
         answer = run(other / "package_test", ROOT / "models/demo.onnx", ROOT / "models/photos/coffee.jpg")
     print(answer, end="")
