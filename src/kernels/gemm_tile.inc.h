@@ -70,6 +70,8 @@ void gemm_tile(const GemmTile& t) {
     for (int j = 0; j < NV; ++j) acc[i][j] = V::set(0.0f);
 
   const float *b = t.panel, *ahead = t.ahead;
+  const int64_t ahead_step = t.ahead_step;
+  const bool more_lines = t.ahead_lines > 1;
   for (int64_t tap = 0; tap < t.taps; ++tap) {
     const float* const* rows = t.rows + tap * t.row_stride;
     const float* a[MR];
@@ -85,7 +87,10 @@ void gemm_tile(const GemmTile& t) {
     };
     int64_t k = 0;
     for (; k + 4 <= t.depth; k += 4) {
-      for (int64_t line = 0; line < t.ahead_lines; ++line, ahead += t.ahead_step) __builtin_prefetch(ahead, 0, 2);
+      __builtin_prefetch(ahead, 0, 2);
+      ahead += ahead_step;
+      if (more_lines) [[unlikely]]
+        for (int64_t line = 1; line < t.ahead_lines; ++line, ahead += ahead_step) __builtin_prefetch(ahead, 0, 2);
       step(k);
       step(k + 1);
       step(k + 2);
