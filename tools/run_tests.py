@@ -90,6 +90,7 @@ def main():
     if not emulator:
         totals.run("pixels beside Pillow", [sys.executable, tools / "check_pillow_parity.py", programs / "fovea_parity", "--cases", "500"])
         totals.run("demo photos beside ONNX Runtime", [sys.executable, tools / "compare_demo.py", "--fovea", build / "fovea", "--onnxruntime"])
+        totals.run("baked demo in ONNX Runtime", [sys.executable, tools / "check_bake.py", "--fovea", build / "fovea", "--onnxruntime"])
         for backend in ("onnxruntime", "openvino", "torch"):
             if (build / "plugins" / f"libfovea_backend_{backend}.so").exists():
                 totals.run(f"demo photos, backend {backend}", [sys.executable, tools / "compare_demo.py", "--fovea", build / "fovea",

@@ -86,7 +86,7 @@ constexpr const char* kBright = R"(graph g (f32[batch,3,?,?] image) -> (scores) 
 // ---- usage
 
 TEST(Usage, HelpAndVersionGoToStdout) {
-  for (const char* command : {"classify", "run", "preprocess", "inspect", "doctor"}) {
+  for (const char* command : {"classify", "run", "preprocess", "inspect", "bake", "doctor"}) {
     const Outcome run = fovea({command, "--help"});
     EXPECT_EQ(run.code, 0) << command;
     EXPECT_THAT(run.out, HasSubstr(std::string("  fovea ") + command)) << command;

@@ -120,8 +120,8 @@ HWY_INLINE void channels(const DepthwiseConv& d, const float* x, int64_t line, i
   if (c < end) stretch<K, S, kInside>(d, window, c, end - c, pixels, y);
 }
 
-/// As many channels go through all lines as leave their inputs in the first-level cache from one kernel row to the next;
-/// fewer than four lines of the cache side by side cost more than that saves.
+/// As many channels go through all lines as leave their inputs in the first-level cache from one kernel row to the
+/// next; fewer than four lines of the cache side by side cost more than that saves.
 template <int K, int S>
 void lines(const DepthwiseConv& d, const float* x, int64_t first, int64_t last, float* y) {
   const ConvShape& s = d.shape;

@@ -7,14 +7,32 @@
 #include "tasks/model_input.h"
 
 namespace fovea::pipeline {
+namespace {
+
+/// The scores of all classes. Where the model chooses the best itself, the others count as 0.
+Result<tasks::Scores> scores_of(std::span<const Tensor> outputs, const tasks::OutputFacts& facts) {
+  tasks::Scores scores = FOVEA_TRY(tasks::scores_of(outputs[facts.index]));
+  if (!facts.indices) return scores;
+  const Tensor& indices = outputs[*facts.indices];
+  if (indices.dtype() != DType::i64 || indices.size() != static_cast<int64_t>(scores.values.size()))
+    return invalid_model("{} as indices of the best classes", to_string(indices.type()));
+  const auto best = indices.values<int64_t>();
+  const int64_t classes =
+      facts.classes.value_or(std::clamp<int64_t>(std::ranges::max(best), 0, tasks::kMaxLabels - 1) + 1);
+  tasks::Scores all{scores.batch, classes, std::vector<float>(static_cast<size_t>(scores.batch * classes))};
+  for (size_t i = 0; i < best.size(); ++i) {
+    if (best[i] < 0 || best[i] >= classes) return invalid_model("class {} of {}", best[i], classes);
+    const int64_t photo = static_cast<int64_t>(i) / scores.classes;
+    all.values[static_cast<size_t>(photo * classes + best[i])] = scores.values[i];
+  }
+  return all;
+}
+
+}  // namespace
 
 Classifier::Classifier(std::shared_ptr<backends::Engine> engine, tasks::Recipe recipe, image::Transform transform,
                        int64_t top_k, int64_t batch)
-    : engine_(std::move(engine)),
-      recipe_(std::move(recipe)),
-      transform_(std::move(transform)),
-      top_k_(top_k),
-      batch_(batch) {}
+    : engine_(std::move(engine)), recipe_(std::move(recipe)), transform_(transform), top_k_(top_k), batch_(batch) {}
 
 Result<std::unique_ptr<Classifier>> Classifier::create(std::shared_ptr<backends::Engine> engine, tasks::Recipe recipe,
                                                        const ClassifierOptions& options) {
@@ -26,7 +44,7 @@ Result<std::unique_ptr<Classifier>> Classifier::create(std::shared_ptr<backends:
   image::Transform transform = FOVEA_TRY(image::Transform::create(recipe.transform));
   const int64_t batch = fixed.value_or(options.batch.value_or(1));
   std::unique_ptr<Classifier> classifier(
-      new Classifier(std::move(engine), std::move(recipe), std::move(transform), options.top_k, batch));
+      new Classifier(std::move(engine), std::move(recipe), transform, options.top_k, batch));
   if (const auto classes = classifier->recipe_.facts.output.classes) FOVEA_TRY(classifier->settle_labels(*classes));
   return classifier;
 }
@@ -55,8 +73,10 @@ Result<std::vector<Prediction>> Classifier::rank(std::span<const float> scores, 
   const auto best = FOVEA_TRY(tasks::classify_scores(scores, recipe_.facts.output.activation, k));
   std::vector<Prediction> predictions;
   const std::lock_guard lock(mutex_);
-  for (const tasks::Ranked& one : best)
+  for (const tasks::Ranked& one : best) {
+    if (recipe_.facts.output.indices && one.probability == 0) break;  // one that the model did not choose
     predictions.push_back({one.index, tasks::label_or_index(labels_, one.index), one.probability});
+  }
   return predictions;
 }
 
@@ -94,7 +114,7 @@ Result<void> Classifier::run_group_or_fail(std::span<Work*> group) {
   const std::vector<Tensor> outputs = FOVEA_TRY(engine_->run(std::span(&batch, 1)));
   const double infer_ms = inferring.ms() / static_cast<double>(count);
   Stopwatch settling;
-  const tasks::Scores scores = FOVEA_TRY(tasks::scores_of(outputs[recipe_.facts.output.index]));
+  const tasks::Scores scores = FOVEA_TRY(scores_of(outputs, recipe_.facts.output));
   if (scores.batch < count)
     return unsupported("the model answered for {} photos, but got {}", scores.batch, count).with_fix("give --batch 1");
   FOVEA_TRY(settle_labels(scores.classes));
@@ -156,7 +176,7 @@ Result<Tensor> Classifier::preprocess(image::ImageView photo) const {
 Result<std::vector<Prediction>> Classifier::classify(image::ImageView photo, int64_t k) {
   const Tensor batch = FOVEA_TRY(preprocess(photo));
   const std::vector<Tensor> outputs = FOVEA_TRY(engine_->run(std::span(&batch, 1)));
-  const tasks::Scores scores = FOVEA_TRY(tasks::scores_of(outputs[recipe_.facts.output.index]));
+  const tasks::Scores scores = FOVEA_TRY(scores_of(outputs, recipe_.facts.output));
   FOVEA_TRY(settle_labels(scores.classes));
   return rank(scores.row(0), k);
 }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "ops/evaluate.h"
 #include "ops/operator.h"
+#include "tasks/baked_note.h"
 
 namespace fovea::tasks {
 namespace {
@@ -162,6 +163,10 @@ Result<InputFacts> examine_input(const Graph& graph) {
     facts.width = known(shape[nchw ? 3 : 2]);
     if (facts.batch == 0 || facts.height == 0 || facts.width == 0) return refuse("it holds nothing");
   }
+  if (const auto note = FOVEA_TRY(read_baked_note(graph.metadata))) {
+    facts.baked = true;
+    facts.order = note->order;
+  }
   facts.range = facts.dtype == DType::u8 ? PixelRange::bytes : range_of(leading_arithmetic(graph, fed[0]));
   return facts;
 }
@@ -198,7 +203,23 @@ Activation activation_before(const Graph& graph, ValueId id) {
   return Activation::none;
 }
 
+/// The two outputs that `fovea bake --top-k` makes, where it was used.
+Result<std::optional<OutputFacts>> examine_top_k(const Graph& graph) {
+  const auto note = FOVEA_TRY(read_baked_note(graph.metadata));
+  if (!note || !note->top_k) return std::optional<OutputFacts>();
+  if (graph.outputs.size() != 2)
+    return invalid_model("the model notes that it chooses its best classes, but has {} outputs", graph.outputs.size());
+  OutputFacts facts;
+  facts.index = 1;
+  facts.name = graph.value(graph.outputs[1]).name;
+  facts.classes = note->classes;
+  facts.activation = Activation::softmax;
+  facts.indices = 0;
+  return std::optional(facts);
+}
+
 Result<OutputFacts> examine_output(const Graph& graph) {
+  if (auto best = FOVEA_TRY(examine_top_k(graph))) return *std::move(best);
   std::optional<OutputFacts> chosen;
   for (size_t i = 0; i < graph.outputs.size(); ++i) {
     const Value& value = graph.value(graph.outputs[i]);

@@ -1,5 +1,5 @@
 // What a graph itself tells of the way from a photo to labels: layout and type of its input, whether it normalises
-// pixels and ends in probabilities.
+// pixels and ends in probabilities, whether the whole recipe is baked into it.
 #pragma once
 
 #include <array>
@@ -32,6 +32,9 @@ struct InputFacts {
   image::Layout layout = image::Layout::nchw;
   std::optional<int64_t> batch, height, width;  // nothing where the model leaves them open
   PixelRange range = PixelRange::normalized;
+  /// The recipe is baked into the graph: it takes photos as they are decoded, their channels in this order.
+  bool baked = false;
+  image::ChannelOrder order = image::ChannelOrder::rgb;
 };
 
 /// The output with one score a class.
@@ -40,6 +43,9 @@ struct OutputFacts {
   std::string name;
   std::optional<int64_t> classes;
   Activation activation = Activation::none;
+  /// Where the best classes are chosen in the graph: the output with their indices, beside this one with their
+  /// probabilities.
+  std::optional<size_t> indices;
 };
 
 struct ModelFacts {
@@ -47,7 +53,8 @@ struct ModelFacts {
   OutputFacts output;
 };
 
-/// Error: unsupported, where the graph has not exactly one input for photos, or no outputs.
+/// Error: unsupported, where the graph has not exactly one input for photos, or no outputs; invalid_model, for a note
+/// of `fovea bake` that does not fit.
 Result<ModelFacts> examine(const Graph& graph);
 
 }  // namespace fovea::tasks

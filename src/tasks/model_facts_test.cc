@@ -135,5 +135,26 @@ TEST(Output, FeatureMapsAreNoScores) {
   EXPECT_THAT(facts.error().to_string(), testing::HasSubstr("fovea run"));
 }
 
+TEST(Baked, IsReadFromTheNoteOfBake) {
+  const auto graph_with = [&](const std::string& note) {
+    return facts_of("graph (u8[batch,h,w,3] photo) -> (best, p) {\n  metadata \"fovea.baked\" = \"" + note +
+                    "\"\n  x = constant f32[1,2] {0.5, 0.3}\n  best = constant i64[1,2] {1, 0}\n" +
+                    "  f32[batch,2] p = Relu@18(x)\n}");
+  };
+  const auto facts = graph_with(R"({\"channel_order\": \"bgr\", \"top_k\": 2, \"classes\": 10})");
+  ASSERT_TRUE(facts.ok()) << facts.error().to_string();
+  EXPECT_TRUE(facts->input.baked);
+  EXPECT_EQ(facts->input.order, image::ChannelOrder::bgr);
+  EXPECT_EQ(facts->output.index, 1u);
+  EXPECT_EQ(facts->output.indices, 0u);
+  EXPECT_EQ(facts->output.classes, 10);
+  for (const char* damaged : {"[]", "no json", R"({\"top_k\": -1})", R"({\"classes\": 99999999999})"}) {
+    const auto refused = graph_with(damaged);
+    ASSERT_FALSE(refused.ok()) << damaged;
+    EXPECT_EQ(refused.error().code, ErrorCode::invalid_model) << damaged;
+    EXPECT_THAT(refused.error().to_string(), testing::HasSubstr("fovea.baked"));
+  }
+}
+
 }  // namespace
 }  // namespace fovea::tasks

@@ -63,10 +63,10 @@ class Resolver {
 
   Result<Recipe> resolve(std::span<const Settings> sources) {
     recipe_.origin = base_->origin;
-    FOVEA_TRY(choose_geometry());
+    FOVEA_TRY(model_.baked || seems_baked() ? take_whole_photo() : choose_geometry());
     FOVEA_TRY(choose_values());
     recipe_.transform.layout = model_.layout;
-    recipe_.transform.order = pick(&Settings::order).value_or(recipe_.transform.order);
+    recipe_.transform.order = model_.baked ? model_.order : pick(&Settings::order).value_or(recipe_.transform.order);
     recipe_.apply_orientation = flags_.apply_orientation;
     if (!flags_.labels.empty()) recipe_.label_candidates.push_back({flags_.origin, flags_.labels, true});
     for (const Settings& source : sources)
@@ -127,6 +127,31 @@ class Resolver {
     if (!said && !fixed && !flags_.input_size) return {};  // each photo has an input size of its own
     const Size target = FOVEA_TRY(choose_size(said));
     if (said != target) scale_to(spec, target);
+    return {};
+  }
+
+  /// Bytes in the order of a decoded photo, of any size: so are models that were baked and then converted to a form
+  /// without metadata. What is said of the recipe is believed more.
+  bool seems_baked() {
+    const bool seems = base_ == &nothing_ && !flags_.describes_input() && !flags_.divisor &&
+                       model_.dtype == DType::u8 && model_.layout == image::Layout::nhwc && !model_.height &&
+                       !model_.width;
+    if (seems) note("the model takes bytes of photos of any size: it gets them as they are; --size says otherwise");
+    return seems;
+  }
+
+  /// The recipe is baked into the graph: what files beside it say was for the model before.
+  Result<void> take_whole_photo() {
+    if (flags_.describes_input() || flags_.divisor)
+      return invalid_argument("the model has its preprocessing baked in: flags of the recipe have no effect")
+          .with_fix("leave them out, or give them to fovea bake");
+    TransformSpec& spec = recipe_.transform;
+    spec.resize_rule = ResizeRule::none;
+    spec.crop_rule = CropRule::none;
+    spec.mean = {0, 0, 0};
+    spec.std = {1, 1, 1};
+    spec.rescale = 1.0;
+    recipe_.origin = "baked into the model";
     return {};
   }
 

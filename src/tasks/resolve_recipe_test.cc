@@ -182,6 +182,39 @@ TEST(Resolve, MeanAsAFlagIsAppliedToAModelThatSeemsToNormalise) {
   EXPECT_THAT(refusal(flags, {}, facts), HasSubstr("no effect"));
 }
 
+TEST(Resolve, ABakedModelGetsThePhotoAsItIs) {
+  ModelFacts facts;
+  facts.input.dtype = DType::u8;
+  facts.input.range = PixelRange::bytes;
+  facts.input.layout = image::Layout::nhwc;
+  facts.input.baked = true;
+  facts.input.order = image::ChannelOrder::bgr;
+  Settings beside;  // the configuration of the model that it was made from
+  beside.input_size = image::Size{224, 224};
+  beside.mean = kHalf;
+  const Recipe recipe = resolved({}, {beside}, facts);
+  EXPECT_EQ(recipe.transform.resize_rule, image::ResizeRule::none);
+  EXPECT_EQ(recipe.transform.crop_rule, image::CropRule::none);
+  EXPECT_EQ(recipe.transform.order, image::ChannelOrder::bgr);
+  EXPECT_THAT(recipe.notes, IsEmpty());
+  Settings flags;
+  flags.crop_pct = 0.9;
+  EXPECT_THAT(refusal(flags, {}, facts), HasSubstr("baked in"));
+}
+
+TEST(Resolve, BytesOfAnySizeInAPhotosOrderAreTakenForAPhoto) {
+  ModelFacts facts;
+  facts.input.dtype = DType::u8;
+  facts.input.range = PixelRange::bytes;
+  facts.input.layout = image::Layout::nhwc;
+  const Recipe recipe = resolved({}, {}, facts);
+  EXPECT_EQ(recipe.transform.resize_rule, image::ResizeRule::none);
+  EXPECT_THAT(recipe.notes, ElementsAre(HasSubstr("as they are")));
+  Settings flags;
+  flags.input_size = image::Size{64, 64};
+  EXPECT_EQ(resolved(flags, {}, facts).transform.crop, (image::Size{64, 64}));
+}
+
 TEST(ChooseLabels, TheFirstThatFitsIsTaken) {
   const std::vector<LabelCandidate> candidates = {{"config.json", {"a", "b", "c"}, false},
                                                   {"metadata", {"x", "y"}, false}};
