@@ -198,6 +198,19 @@ def quiet():
         logging.disable(logging.NOTSET)
 
 
+def forget_source(proto: onnx.ModelProto):
+    """Drops what the exporter notes of where each node came from: stack traces, with paths of this machine."""
+    graphs = [proto.graph, *proto.functions]
+    for graph in graphs:
+        for node in graph.node:
+            node.ClearField("metadata_props")
+            node.ClearField("doc_string")
+            graphs += [a.g for a in node.attribute if a.HasField("g")]
+        del graph.metadata_props[:]
+    for value in [*proto.graph.value_info, *proto.graph.input, *proto.graph.output, *proto.graph.initializer]:
+        del value.metadata_props[:]
+
+
 def write_onnx(
     model: torch.nn.Module,
     example: torch.Tensor,
@@ -227,6 +240,7 @@ def write_onnx(
         with torch.no_grad(), quiet():
             torch.onnx.export(model.eval(), (example,), str(draft), **options)
         proto = onnx.load(str(draft))
+        forget_source(proto)
         onnx.helper.set_model_props(proto, {p.key: p.value for p in proto.metadata_props} | (metadata or {}))
         files = [path]
         if weights > SINGLE_FILE_LIMIT:
