@@ -31,10 +31,9 @@ struct GemmTile {
   int64_t taps = 1, depth = 0;  // `depth` floats are read from each row,
   int64_t offset = 0;           // from this one on
   const float* panel = nullptr;
-  const float* ahead =
-      nullptr;             // brought to the L2 cache meanwhile, `ahead_step` floats at a time, `ahead_lines` times
-  int64_t ahead_step = 0;  // every four k
-  int64_t ahead_lines = 1;
+  // Brought to the L2 cache meanwhile: every four k `ahead_lines` lines, `ahead_step` floats apart.
+  const float* ahead = nullptr;
+  int64_t ahead_step = 0, ahead_lines = 1;
   float* c = nullptr;
   int64_t c_stride = 0;  // floats
   int64_t columns = 0;   // of the panel that are valid

@@ -145,7 +145,6 @@ class ConvStep final : public Step {
 }  // namespace
 
 StepPtr make_conv_step(const LowerNode& node) {
-  if (node.has(4)) return nullptr;  // that is another step's
   const Tensor* weight = node.constant(1);
   const auto g = conv_geometry(node);
   const auto fused = conv_epilogue(node);

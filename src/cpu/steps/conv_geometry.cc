@@ -10,13 +10,11 @@ namespace {
 /// Larger kernels than any model has: their tables of pointers would outgrow the data.
 constexpr int64_t kMostTaps = 4096;
 
-}  // namespace
-
-std::optional<ConvGeometry> conv_geometry(const LowerNode& node) {
+/// Of a convolution over an image of so many channels, with the node's other extents.
+std::optional<ConvGeometry> geometry_of(const LowerNode& node, int64_t channels) {
   if (!all_f32(node) || node.shape(0).size() != 4 || node.shape(1).size() != 4) return std::nullopt;
   const Shape &x = node.shape(0), &w = node.shape(1), &y = node.out_shape();
   ConvGeometry g;
-  const int64_t channels = node.has(4) ? node.shape(4)[0] : x[3];
   g.batch = x[0];
   g.groups = node.integer("group", 1);
   g.in_per_group = w[1];
@@ -36,6 +34,18 @@ std::optional<ConvGeometry> conv_geometry(const LowerNode& node) {
   s.row_stride = x[2] * channels;
   if (s.taps() > kMostTaps) return std::nullopt;
   return g;
+}
+
+}  // namespace
+
+std::optional<ConvGeometry> conv_geometry(const LowerNode& node) {
+  if (node.has(4) || node.shape(0).size() != 4) return std::nullopt;
+  return geometry_of(node, node.shape(0)[3]);
+}
+
+std::optional<ConvGeometry> expanded_geometry(const LowerNode& node) {
+  if (!node.has(4) || node.shape(4).size() != 4) return std::nullopt;
+  return geometry_of(node, node.shape(4)[0]);
 }
 
 std::optional<ConvEpilogue> conv_epilogue(const LowerNode& node) {

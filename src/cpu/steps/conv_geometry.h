@@ -18,9 +18,11 @@ struct ConvGeometry {
   int64_t out_channels() const { return groups * out_per_group; }
 };
 
-/// nullopt for what no fast kernel takes: other types than f32, other ranks than 4, kernels of thousands of taps. With
-/// a pointwise convolution in front, these are the sizes of what follows it.
+/// nullopt for what no fast kernel takes: other types than f32, other ranks than 4, kernels of thousands of taps, a
+/// pointwise convolution in front.
 std::optional<ConvGeometry> conv_geometry(const LowerNode& node);
+/// The sizes of what follows the pointwise convolution; nullopt also where there is none in front.
+std::optional<ConvGeometry> expanded_geometry(const LowerNode& node);
 
 /// What the epilogue of a fused node needs, beside its addresses.
 struct ConvEpilogue {

@@ -95,8 +95,8 @@ class ExpandStep final : public Step {
 
 StepPtr make_expand_step(const LowerNode& node) {
   const Tensor *weight = node.constant(1), *expand = node.constant(4);
-  if (!node.has(4) || weight == nullptr || expand == nullptr) return nullptr;
-  const auto g = conv_geometry(node);
+  if (weight == nullptr || expand == nullptr) return nullptr;
+  const auto g = expanded_geometry(node);
   const auto fused = conv_epilogue(node);
   const auto activation = fused_activation(node, "expand", "expand_alpha", "expand_beta");
   if (!g || !fused || !activation || g->in_per_group != 1 || g->out_per_group != 1 || fused->residual != kNoValue ||

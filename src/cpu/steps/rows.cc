@@ -1,6 +1,7 @@
 // Steps that treat each row of an f32 operand by itself: softmax, normalisations, means.
 #include <algorithm>
 
+#include "base/checked.h"
 #include "cpu/steps/steps.h"
 #include "kernels/elementwise.h"
 #include "ops/normalization.h"
@@ -115,7 +116,7 @@ class MeanStep final : public Step {
   int64_t scratch_bytes() const override { return shares_rows_ ? threads_ * share_floats() * 4 : 0; }
 
  private:
-  int64_t share_floats() const { return (inner_ + 15) / 16 * 16; }
+  int64_t share_floats() const { return round_up(inner_, 16); }
 
   /// Each thread adds up the rows that lie in its core's cache, for it wrote them; then the sums are added.
   void sum_shares(const float* x, float* sums, float* y, ThreadPool& pool) const {

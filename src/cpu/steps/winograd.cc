@@ -163,7 +163,6 @@ class WinogradStep final : public Step {
 }  // namespace
 
 StepPtr make_winograd_step(const LowerNode& node) {
-  if (node.has(4)) return nullptr;  // that is another step's
   const Tensor* weight = node.constant(1);
   const auto g = conv_geometry(node);
   const auto epilogue = conv_epilogue(node);
