@@ -8,10 +8,14 @@
 #include "base/log.h"
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
 #endif
 
 namespace fovea {
 namespace {
+
+/// FOVEA_ISA=amx: AVX-512 with the tiles of AMX, which FOVEA_ISA=avx512 leaves out.
+constexpr std::string_view kTiles = "amx";
 
 Isa parse_isa(std::string_view name, bool& known) {
   for (Isa isa : {Isa::portable, Isa::neon, Isa::avx2, Isa::avx512})
@@ -25,10 +29,10 @@ Isa choose_isa() {
   const char* text = std::getenv("FOVEA_ISA");
   if (text == nullptr || *text == '\0') return best;
   bool known = true;
-  const Isa wanted = parse_isa(text, known);
+  const Isa wanted = std::string_view(text) == kTiles ? Isa::avx512 : parse_isa(text, known);
   if (!known) {
-    log_warning("FOVEA_ISA={} is no instruction set that fovea knows (portable, neon, avx2, avx512); using {}", text,
-                name_of(best));
+    log_warning("FOVEA_ISA={} is no instruction set that fovea knows (portable, neon, avx2, avx512, amx); using {}",
+                text, name_of(best));
     return best;
   }
   const bool neon_here = best == Isa::neon;
@@ -40,13 +44,25 @@ Isa choose_isa() {
   return wanted;
 }
 
+#if defined(__x86_64__)
+/// Linux gives the tiles' large register state to processes that ask for it.
+bool may_use_tiles() {
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  if (const char* text = std::getenv("FOVEA_ISA"); text != nullptr && *text != '\0' && std::string_view(text) != kTiles)
+    return false;
+  return detected_isa() == Isa::avx512 && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+#endif
+
 CpuFeatures detect_features() {
   CpuFeatures f;
 #if defined(__x86_64__)
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
     f.avx512_vnni = __builtin_cpu_supports("avx512f") && (c & (1u << 11)) != 0;
-    f.amx = (d & (1u << 24)) != 0;
+    const bool tiles = (d & (1u << 24)) != 0 && may_use_tiles();
+    f.amx_bf16 = tiles && (d & (1u << 22)) != 0;
+    f.amx_int8 = tiles && (d & (1u << 25)) != 0;
   }
   if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) {
     f.avx_vnni = __builtin_cpu_supports("avx2") && (a & (1u << 4)) != 0;

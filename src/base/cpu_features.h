@@ -7,19 +7,21 @@ namespace fovea {
 
 enum class Isa { portable, neon, avx2, avx512 };
 
-/// The ISA that kernels use in this process. FOVEA_ISA=portable|neon|avx2|avx512 lowers it; a name that this CPU lacks,
-/// or no name at all, is said on stderr once and ignored.
+/// The ISA that kernels use in this process. FOVEA_ISA=portable|neon|avx2|avx512|amx lowers it; a name that this CPU
+/// lacks, or no name at all, is said on stderr once and ignored.
 Isa active_isa();
 /// The best that this CPU has.
 Isa detected_isa();
 std::string_view name_of(Isa isa);
 
-/// Extensions beyond the base ISA that number formats need.
+/// Extensions beyond the base ISA that number formats need: what this process may use. AMX only where the system grants
+/// it and FOVEA_ISA is unset or amx.
 struct CpuFeatures {
   bool avx512_vnni = false;  // VPDPBUSD, 512 bit
   bool avx512_bf16 = false;  // VDPBF16PS
   bool avx_vnni = false;     // VPDPBUSD, 256 bit
-  bool amx = false;
+  bool amx_bf16 = false;     // TDPBF16PS
+  bool amx_int8 = false;     // TDPBUSD
 };
 const CpuFeatures& cpu_features();
 

@@ -59,7 +59,7 @@ Machine describe_machine() {
   const std::pair<bool, const char*> extensions[] = {{features.avx_vnni, " avx_vnni"},
                                                      {features.avx512_vnni, " avx512_vnni"},
                                                      {features.avx512_bf16, " avx512_bf16"},
-                                                     {features.amx, " amx"}};
+                                                     {features.amx_bf16, " amx"}};
   for (const auto& [there, name] : extensions)
     if (there) machine.isa += name;
   if (utsname system{}; uname(&system) == 0)

@@ -22,7 +22,8 @@ std::vector<std::string> features() {
   if (f.avx_vnni) names.emplace_back("avx_vnni");
   if (f.avx512_vnni) names.emplace_back("avx512_vnni");
   if (f.avx512_bf16) names.emplace_back("avx512_bf16");
-  if (f.amx) names.emplace_back("amx");
+  if (f.amx_bf16) names.emplace_back("amx_bf16");
+  if (f.amx_int8) names.emplace_back("amx_int8");
   return names;
 }
 

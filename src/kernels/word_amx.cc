@@ -1,0 +1,126 @@
+// Products of words with AMX: two by two tiles of 16 x 16 sums, fed by tiles of 16 rows of the left operand and 16
+// words of the panel's depth.
+#if defined(__AMX_TILE__)
+#include <immintrin.h>
+
+#include "kernels/word_gemm.h"
+#include "kernels/word_isa.h"
+
+namespace fovea::kernels::amx {
+namespace {
+
+constexpr int64_t kRows = 16, kColumns = 32, kDepth = 16;  // rows of a tile, columns of a panel, words of a step
+constexpr int64_t kTileBytes = 64, kPanelStep = kDepth * kColumns;
+
+int64_t tile_count(int64_t rows) { return (rows + kRows - 1) / kRows; }
+/// All tiles of a block have the same height, so that the tiles' configuration stays; the last overlaps its neighbour.
+int64_t tile_height(int64_t rows) { return (rows + tile_count(rows) - 1) / tile_count(rows); }
+
+/// Tiles 0 to 3 hold sums, 4 and 5 rows of the left operand, 6 and 7 of the panel.
+struct alignas(64) Configuration {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t row_bytes[16] = {};
+  uint8_t rows[16] = {};
+};
+
+void begin(int64_t rows) {
+  Configuration c;
+  for (int i = 0; i < 8; ++i) {
+    c.row_bytes[i] = kTileBytes;
+    c.rows[i] = static_cast<uint8_t>(i < 6 ? tile_height(rows) : kDepth);
+  }
+  _tile_loadconfig(&c);
+}
+
+struct Bf16 {
+  [[gnu::always_inline]] static void upper() {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+  }
+  [[gnu::always_inline]] static void lower() {
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+};
+struct Bytes {
+  [[gnu::always_inline]] static void upper() {
+    _tile_dpbusd(0, 4, 6);
+    _tile_dpbusd(1, 4, 7);
+  }
+  [[gnu::always_inline]] static void lower() {
+    _tile_dpbusd(2, 5, 6);
+    _tile_dpbusd(3, 5, 7);
+  }
+};
+
+/// What is brought to the cache between the steps.
+struct Ahead {
+  const uint32_t* next;
+  int64_t lines_per_step;
+
+  [[gnu::always_inline]] void step() {
+    for (int64_t i = 0; i < lines_per_step; ++i, next += kTileBytes / 4) __builtin_prefetch(next, 0, 2);
+  }
+};
+
+/// One row of tiles, or two, times the panel. lower: bytes from the first row of tiles to the second.
+template <class Dot, bool kTwo>
+void tiles(const WordBlock& t, const std::byte* a, int64_t lower, uint32_t* sums, uint32_t* lower_sums, Ahead& ahead) {
+  _tile_zero(0);
+  _tile_zero(1);
+  if constexpr (kTwo) {
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  const uint32_t* b = t.panel;
+  for (int64_t tap = 0; tap < t.taps; ++tap) {
+    const std::byte* row = a + t.tap_offsets[tap];
+    for (int64_t k = 0; k < t.words; k += kDepth, row += kTileBytes, b += kPanelStep) {
+      _tile_loadd(6, b, kColumns * 4);
+      _tile_loadd(4, row, t.a_stride);
+      _tile_loadd(7, b + kColumns / 2, kColumns * 4);
+      Dot::upper();
+      ahead.step();
+      if constexpr (kTwo) {
+        _tile_loadd(5, row + lower, t.a_stride);
+        Dot::lower();
+      }
+    }
+  }
+  _tile_stored(0, sums, kColumns * 4);
+  _tile_stored(1, sums + kColumns / 2, kColumns * 4);
+  if constexpr (kTwo) {
+    _tile_stored(2, lower_sums, kColumns * 4);
+    _tile_stored(3, lower_sums + kColumns / 2, kColumns * 4);
+  }
+}
+
+template <class Dot>
+void block(const WordBlock& t) {
+  const int64_t count = tile_count(t.rows), height = tile_height(t.rows);
+  const int64_t steps = (count + 1) / 2 * t.taps * (t.words / kDepth);
+  constexpr int64_t kMostLines = 8;  // more at once than the core can have under way gain nothing
+  const int64_t lines = t.ahead != nullptr ? t.ahead_words / (kTileBytes / 4) : 0;
+  Ahead ahead{t.ahead, lines / steps < kMostLines ? (lines + steps - 1) / steps : kMostLines};
+  auto* sums = static_cast<uint32_t*>(t.sums);
+  const auto start = [&](int64_t tile) {
+    const int64_t last = t.rows - height;
+    return tile * height < last ? tile * height : last;
+  };
+  for (int64_t i = 0; i < count; i += 2) {
+    const int64_t row = start(i), next = start(i + 1);
+    if (i + 1 < count)
+      tiles<Dot, true>(t, t.a + row * t.a_stride, (next - row) * t.a_stride, sums + row * kColumns,
+                       sums + next * kColumns, ahead);
+    else
+      tiles<Dot, false>(t, t.a + row * t.a_stride, 0, sums + row * kColumns, nullptr, ahead);
+  }
+}
+
+}  // namespace
+
+const WordKernel kBf16{"amx_bf16_32x32", WordFormat::bf16, 32, kColumns, kDepth, begin, block<Bf16>};
+const WordKernel kI8{"amx_i8_32x32", WordFormat::i8, 32, kColumns, kDepth, begin, block<Bytes>};
+
+}  // namespace fovea::kernels::amx
+#endif

@@ -1,0 +1,137 @@
+#include "kernels/word_gemm.h"
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/checked.h"
+
+namespace fovea::kernels {
+namespace {
+
+/// Rows of words for a kernel, with all taps of a row behind each other, and what they multiply to in double precision.
+struct Problem {
+  const WordKernel& kernel;
+  int64_t rows, n, taps, depth;
+  std::vector<double> a, b;  // [rows][taps][depth], [taps][depth][n]
+  std::vector<uint32_t> words, packed;
+
+  Problem(const WordKernel& k, int64_t rows_, int64_t n_, int64_t taps_, int64_t depth_)
+      : kernel(k), rows(rows_), n(n_), taps(taps_), depth(depth_) {
+    const auto at = [](int64_t i) { return static_cast<size_t>(i); };
+    std::mt19937 random(static_cast<unsigned>(rows * 131 + n * 17 + taps * 5 + depth));
+    a.resize(at(rows * taps * depth));
+    b.resize(at(taps * depth * n));
+    packed.resize(at(panel_count(kernel, n) * panel_words(kernel, taps, depth)));
+    words.resize(at(rows * row_words()));
+    if (kernel.format == WordFormat::bf16) {
+      std::normal_distribution<float> normal;
+      std::vector<float> weights(b.size());
+      for (double& x : a) x = static_cast<float>(bf16(normal(random)));
+      for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(bf16(weights[i] = normal(random)));
+      const WordSource<float> source{weights.data(), n, taps, depth, 1, depth * n, n};
+      pack_words(kernel, source, 0, panel_count(kernel, n), packed.data());
+    } else {
+      std::uniform_int_distribution<int> u8(0, 255), s8(-128, 127);
+      std::vector<int8_t> weights(b.size());
+      for (double& x : a) x = u8(random);
+      for (size_t i = 0; i < b.size(); ++i) b[i] = weights[i] = static_cast<int8_t>(s8(random));
+      const WordSource<int8_t> source{weights.data(), n, taps, depth, 1, depth * n, n};
+      pack_words(kernel, source, 0, panel_count(kernel, n), packed.data());
+    }
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t t = 0; t < taps; ++t)
+        for (int64_t k2 = 0; k2 < depth; ++k2) put(row, t, k2, a[at((row * taps + t) * depth + k2)]);
+  }
+
+  int64_t row_words() const { return taps * tap_words(kernel, depth); }
+
+  void put(int64_t row, int64_t tap, int64_t k, double x) {
+    auto* to = reinterpret_cast<std::byte*>(words.data() + row * row_words() + tap * tap_words(kernel, depth));
+    const auto bytes = static_cast<uint8_t>(x);
+    const auto shorts = static_cast<int16_t>(x);
+    const bf16 brief(static_cast<float>(x));
+    switch (kernel.format) {
+      case WordFormat::bf16: std::memcpy(to + k * 2, &brief, 2); break;
+      case WordFormat::i8: std::memcpy(to + k, &bytes, 1); break;
+      case WordFormat::i16: std::memcpy(to + k * 2, &shorts, 2); break;
+    }
+  }
+
+  void check() const {
+    std::vector<int64_t> offsets;
+    for (int64_t t = 0; t < taps; ++t) offsets.push_back(t * tap_words(kernel, depth) * 4);
+    constexpr uint32_t kGuard = 0xdeadbeef;
+    std::vector<uint32_t> room(static_cast<size_t>(rows * kernel.columns + 64), kGuard);
+    uint32_t* sums = room.data() + (64 - reinterpret_cast<uintptr_t>(room.data()) % 64) / 4 % 16;
+    WordBlock block;
+    block.a = reinterpret_cast<const std::byte*>(words.data());
+    block.a_stride = row_words() * 4;
+    block.tap_offsets = offsets.data();
+    block.taps = taps;
+    block.words = tap_words(kernel, depth);
+    block.rows = rows;
+    block.sums = sums;
+    block.ahead = packed.data();
+    block.ahead_words = static_cast<int64_t>(packed.size());
+    kernel.begin(rows);
+    for (int64_t p = 0; p < panel_count(kernel, n); ++p) {
+      block.panel = packed.data() + p * panel_words(kernel, taps, depth);
+      kernel.block(block);
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t j = 0; j < std::min<int64_t>(kernel.columns, n - p * kernel.columns); ++j)
+          compare(row, p * kernel.columns + j, sums[row * kernel.columns + j]);
+    }
+    for (int i = 0; i < 16; ++i) ASSERT_EQ(sums[rows * kernel.columns + i], kGuard);
+  }
+
+  void compare(int64_t row, int64_t column, uint32_t got) const {
+    double want = 0, size = 0;
+    for (int64_t k = 0; k < taps * depth; ++k) {
+      const double product = a[static_cast<size_t>(row * taps * depth + k)] * b[static_cast<size_t>(k * n + column)];
+      want += product;
+      size += std::abs(product);
+    }
+    if (kernel.format == WordFormat::bf16) {
+      float value;
+      std::memcpy(&value, &got, 4);
+      // Products of bf16 are exact in f32; each addition rounds to 2^-24.
+      ASSERT_NEAR(value, want, size * static_cast<double>(taps * depth) * 0x1p-24 + 1e-30)
+          << kernel.name << " at " << row << ", " << column;
+    } else {
+      ASSERT_EQ(static_cast<int32_t>(got), static_cast<int32_t>(want))
+          << kernel.name << " at " << row << ", " << column;
+    }
+  }
+};
+
+class WordGemm : public testing::TestWithParam<WordFormat> {};
+
+TEST_P(WordGemm, MultipliesAnyShape) {
+  const WordKernel* const* kernels = nullptr;
+  const int count = word_kernels(GetParam(), &kernels);
+  if (count == 0) GTEST_SKIP() << "this CPU, or FOVEA_ISA, has no product of this format";
+  for (int i = 0; i < count; ++i) {
+    for (int64_t rows : {1, 2, 5, 7, 12, 13, 15, 16, 17, 31, 32, 33, 49, 65})
+      Problem(*kernels[i], rows, 40, 1, 70).check();
+    for (int64_t depth : {1, 2, 3, 4, 31, 32, 64, 65, 300}) Problem(*kernels[i], 19, 33, 1, depth).check();
+    for (int64_t taps : {2, 9}) Problem(*kernels[i], 35, 64, taps, 24).check();
+  }
+}
+
+std::string format_name(const testing::TestParamInfo<WordFormat>& info) {
+  return info.param == WordFormat::bf16 ? "bf16" : info.param == WordFormat::i8 ? "i8" : "i16";
+}
+INSTANTIATE_TEST_SUITE_P(Formats, WordGemm, testing::Values(WordFormat::bf16, WordFormat::i8, WordFormat::i16),
+                         format_name);
+
+TEST(WordKernels, BytesAreAlwaysThere) {
+  const WordKernel& kernel = i8_kernel();
+  EXPECT_TRUE(kernel.format == WordFormat::i8 || kernel.format == WordFormat::i16);
+}
+
+}  // namespace
+}  // namespace fovea::kernels

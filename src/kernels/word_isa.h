@@ -1,0 +1,21 @@
+// The products of words of each instruction set; those of another architecture are declared but not there.
+#pragma once
+
+#include "kernels/word_gemm.h"
+
+namespace fovea::kernels {
+
+namespace amx {
+extern const WordKernel kBf16, kI8;
+}
+namespace avx512 {
+extern const WordKernel kBf16, kI8, kI16;
+}
+namespace avx2 {
+extern const WordKernel kI8, kI16;
+}
+namespace portable {
+extern const WordKernel kI16;
+}
+
+}  // namespace fovea::kernels
