@@ -6,9 +6,12 @@
 #include "base/error.h"
 #include "base/system.h"
 #include "cpu/program.h"
+#include "kernels/word_gemm.h"
 #include "passes/pipeline.h"
 
 namespace fovea::cpu {
+
+bool has_bf16_products() { return kernels::bf16_kernel() != nullptr; }
 
 struct Engine::Impl {
   std::shared_ptr<const Graph> graph;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "fovea/options.h"
 #include "fovea/result.h"
 #include "fovea/tensor.h"
 #include "graph/graph.h"
@@ -16,8 +17,14 @@ namespace fovea::cpu {
 struct EngineOptions {
   int threads = 0;           // 0: the cores that the cgroup grants
   bool fast_kernels = true;  // false: reference kernels everywhere, no passes: the oracle of tests
-  size_t max_plans = 16;     // specialised plans kept; the least recently used goes
+  /// fp32, or bf16: products of convolutions, linear layers and attention in bf16 where the CPU has such products, with
+  /// f32 sums and f32 between the steps.
+  Precision precision = Precision::fp32;
+  size_t max_plans = 16;  // specialised plans kept; the least recently used goes
 };
+
+/// Whether this CPU, within FOVEA_ISA, has products of bf16. Where it has none, Precision::bf16 computes in f32.
+bool has_bf16_products();
 
 /// What run() did with its time, for one step of the plan that ran last.
 struct StepProfile {

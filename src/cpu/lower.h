@@ -6,6 +6,7 @@
 
 #include "cpu/packed_weights.h"
 #include "cpu/step.h"
+#include "fovea/options.h"
 #include "passes/specialise.h"
 
 namespace fovea::cpu {
@@ -19,6 +20,7 @@ struct LowerNode {
   std::shared_ptr<const ops::Operator> op;
   PackedWeights& weights;
   int threads;
+  Precision precision = Precision::fp32;
 
   bool has(size_t i) const { return i < node.inputs.size() && node.inputs[i] != kNoValue; }
   ValueId in(size_t i) const { return i < node.inputs.size() ? node.inputs[i] : kNoValue; }

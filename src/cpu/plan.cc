@@ -56,7 +56,7 @@ class PlanMaker {
   Result<void> make_steps(const passes::Operators& operators, PackedWeights& weights) {
     for (NodeId id : graph().order()) {
       const Node& node = graph().node(id);
-      LowerNode lower{graph(), node, {}, {}, nullptr, weights, options_.threads};
+      LowerNode lower{graph(), node, {}, {}, nullptr, weights, options_.threads, options_.precision};
       for (ValueId v : node.inputs) lower.inputs.push_back(v == kNoValue ? TensorType{} : types_[at(v)]);
       for (ValueId v : node.outputs) lower.outputs.push_back(v == kNoValue ? TensorType{} : types_[at(v)]);
       const auto known = operators.find(id);

@@ -29,7 +29,7 @@ void begin(int64_t rows) {
     c.row_bytes[i] = kTileBytes;
     c.rows[i] = static_cast<uint8_t>(i < 6 ? tile_height(rows) : kDepth);
   }
-  _tile_loadconfig(&c);
+  asm volatile("ldtilecfg %0" ::"m"(c));  // the intrinsic of g++ 12 reads but eight bytes, as the compiler sees it
 }
 
 struct Bf16 {
@@ -119,8 +119,8 @@ void block(const WordBlock& t) {
 
 }  // namespace
 
-const WordKernel kBf16{"amx_bf16_32x32", WordFormat::bf16, 32, kColumns, kDepth, begin, block<Bf16>};
-const WordKernel kI8{"amx_i8_32x32", WordFormat::i8, 32, kColumns, kDepth, begin, block<Bytes>};
+const WordKernel kBf16{"amx_bf16_32x32", WordFormat::bf16, 32, kColumns, kDepth, begin, block<Bf16>, avx512::narrow};
+const WordKernel kI8{"amx_i8_32x32", WordFormat::i8, 32, kColumns, kDepth, begin, block<Bytes>, nullptr};
 
 }  // namespace fovea::kernels::amx
 #endif

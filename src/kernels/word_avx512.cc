@@ -66,9 +66,22 @@ void block(const WordBlock& t) {
 
 }  // namespace
 
-const WordKernel kBf16{"avx512_bf16_12x32", WordFormat::bf16, 12, 32, 1, no_begin, block<Bf16>};
-const WordKernel kI8{"avx512_vnni_12x32", WordFormat::i8, 12, 32, 1, no_begin, block<Bytes>};
-const WordKernel kI16{"avx512_i16_12x32", WordFormat::i16, 12, 32, 1, no_begin, block<Shorts>};
+void narrow(const float* x, int64_t n, bf16* y) {
+  for (int64_t i = 0; i < n; i += 32) {
+    const auto some = [&](int64_t from) {
+      const int64_t count = n - from;
+      return _mm512_maskz_loadu_ps(count >= 16 ? 0xffff : count > 0 ? (1u << count) - 1 : 0, x + from);
+    };
+    const __m512 low = some(i), high = some(i + 16);
+    __m512i pair;
+    asm("vcvtne2ps2bf16 %2, %1, %0" : "=v"(pair) : "v"(high), "v"(low));
+    _mm512_mask_storeu_epi16(y + i, n - i >= 32 ? ~0u : (1u << (n - i)) - 1, pair);
+  }
+}
+
+const WordKernel kBf16{"avx512_bf16_12x32", WordFormat::bf16, 12, 32, 1, no_begin, block<Bf16>, narrow};
+const WordKernel kI8{"avx512_vnni_12x32", WordFormat::i8, 12, 32, 1, no_begin, block<Bytes>, nullptr};
+const WordKernel kI16{"avx512_i16_12x32", WordFormat::i16, 12, 32, 1, no_begin, block<Shorts>, nullptr};
 
 }  // namespace fovea::kernels::avx512
 #endif

@@ -45,6 +45,8 @@ struct WordKernel {
   /// rows changes or other code may have used the tile registers.
   void (*begin)(int64_t rows);
   void (*block)(const WordBlock&);
+  /// n floats as bf16, rounded to nearest, halves to even. nullptr for formats of integers.
+  void (*narrow)(const float* x, int64_t n, bf16* y);
 };
 
 /// The product of bytes for the active ISA: format i8, or i16 where the CPU has no exact product of bytes.

@@ -10,7 +10,9 @@ extern const WordKernel kBf16, kI8;
 }
 namespace avx512 {
 extern const WordKernel kBf16, kI8, kI16;
-}
+/// By VCVTNE2PS2BF16.
+void narrow(const float* x, int64_t n, bf16* y);
+}  // namespace avx512
 namespace avx2 {
 extern const WordKernel kI8, kI16;
 }

@@ -44,6 +44,6 @@ void block(const WordBlock& t) {
 
 }  // namespace
 
-const WordKernel kI16{"portable_i16_4x8", WordFormat::i16, 4, 8, 1, no_begin, block};
+const WordKernel kI16{"portable_i16_4x8", WordFormat::i16, 4, 8, 1, no_begin, block, nullptr};
 
 }  // namespace fovea::kernels::portable

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "cpu/engine.h"
 #include "fovea/version.h"
 #include "onnx/read.h"
@@ -59,6 +60,7 @@ Error bad_value(std::string_view name, std::string_view value, std::string_view 
 Result<cpu::EngineOptions> engine_options(const CompileOptions& options) {
   cpu::EngineOptions result;
   result.threads = options.threads;
+  result.precision = options.precision;
   for (const auto& [name, value] : options.options) {
     if (name == "fast_kernels") {
       if (value != "true" && value != "false") return bad_value(name, value, "true or false");
@@ -96,9 +98,11 @@ class NativeBackend final : public Backend {
 
   Result<std::unique_ptr<Engine>> compile(const Source& source, std::string_view /*device*/,
                                           const CompileOptions& options) const override {
-    if (options.precision != Precision::fp32)
-      return invalid_argument("backend native computes in fp32 only, not in {}", name_of(options.precision))
-          .with_fix("use --precision fp32");
+    if (options.precision != Precision::fp32 && options.precision != Precision::bf16)
+      return invalid_argument("backend native computes in fp32 or bf16, not in {}", name_of(options.precision))
+          .with_fix("use --precision fp32 or bf16");
+    if (options.precision == Precision::bf16 && !cpu::has_bf16_products())
+      log_warning("this CPU has no products of bf16 (or FOVEA_ISA leaves them out): computing in fp32");
     const cpu::EngineOptions engine = FOVEA_TRY(engine_options(options));
     auto graph = source.graph;
     if (!graph) graph = std::make_shared<const Graph>(FOVEA_TRY(onnx::read_model(source.path)));

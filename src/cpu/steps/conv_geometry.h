@@ -34,6 +34,9 @@ struct ConvEpilogue {
 /// nullopt where kernels have not the node's activation.
 std::optional<ConvEpilogue> conv_epilogue(const LowerNode& node);
 
+/// A convolution of one tap without padding or groups, with products in bf16, where asked for.
+StepPtr make_bf16_pointwise_step(const LowerNode& node, const ConvGeometry& g, const ConvEpilogue& fused);
+
 /// The weight of a convolution with a channel to each group as kernels/depthwise.h wants it: {taps, channels}.
 Result<Tensor> depthwise_weight(const LowerNode& node, const Tensor& weight);
 

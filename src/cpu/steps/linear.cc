@@ -1,6 +1,7 @@
 // Steps of linear layers: a computed f32 operand times a constant matrix, with bias, residual and activation.
 #include "base/error.h"
 #include "cpu/steps/gemm_run.h"
+#include "cpu/steps/linear_form.h"
 #include "cpu/steps/steps.h"
 #include "ops/gemm.h"
 #include "ops/shapes.h"
@@ -10,17 +11,16 @@ namespace {
 
 class LinearStep final : public Step {
  public:
-  LinearStep(const LowerNode& node, const kernels::GemmKernel& kernel, Tensor packed, int64_t depth, int64_t columns,
-             ValueId bias, ValueId residual, kernels::Activation activation)
-      : a_(node.in(0)), bias_(bias), residual_(residual), y_(node.out()), packed_(std::move(packed)) {
+  LinearStep(const LowerNode& node, const kernels::GemmKernel& kernel, Tensor packed, const LinearForm& form)
+      : a_(node.in(0)), bias_(form.bias), residual_(form.residual), y_(node.out()), packed_(std::move(packed)) {
     product_.kernel = &kernel;
-    product_.rows = element_count(node.out_shape()) / columns;
-    product_.depth = product_.a_stride = depth;
+    product_.rows = element_count(node.out_shape()) / form.columns;
+    product_.depth = product_.a_stride = form.depth;
     product_.packed = packed_.data<float>();
-    product_.columns = product_.c_stride = columns;
-    product_.epilogue.activation = activation;
-    product_.epilogue.residual_stride = columns;
-    product_.epilogue.residual_last = node.integer("residual_last", 0) != 0;
+    product_.columns = product_.c_stride = form.columns;
+    product_.epilogue.activation = form.activation;
+    product_.epilogue.residual_stride = form.columns;
+    product_.epilogue.residual_last = form.residual_last;
   }
 
   Result<void> run(const Bindings& b) const override {
@@ -43,47 +43,56 @@ class LinearStep final : public Step {
 };
 
 /// The constant right operand as packed panels: once an engine, whatever plan asks.
-Result<Tensor> pack_weight(const LowerNode& node, const kernels::GemmKernel& kernel, const Tensor& weight,
-                           bool transposed) {
-  return node.weights.get(weight, fmt::format("{} {}", kernel.name, transposed), [&]() -> Result<Tensor> {
-    const int64_t depth = weight.shape()[transposed ? 1 : 0], columns = weight.shape()[transposed ? 0 : 1];
-    Tensor packed = FOVEA_TRY(Tensor::allocate(DType::f32, {kernels::packed_floats(kernel, columns, 1, depth)}));
-    const kernels::PackSource source{weight.data<float>(),    columns, 1, depth, transposed ? depth : 1, 0,
-                                     transposed ? 1 : columns};
-    kernels::pack_panels(kernel, source, 0, kernels::panel_count(kernel, columns), packed.mutable_view().as<float>());
+Result<Tensor> pack_weight(const LowerNode& node, const kernels::GemmKernel& kernel, const LinearForm& form) {
+  return node.weights.get(*form.weight, fmt::format("{} {}", kernel.name, form.transposed), [&]() -> Result<Tensor> {
+    Tensor packed =
+        FOVEA_TRY(Tensor::allocate(DType::f32, {kernels::packed_floats(kernel, form.columns, 1, form.depth)}));
+    const kernels::PackSource source{
+        form.weight->data<float>(),        form.columns, 1, form.depth, form.transposed ? form.depth : 1, 0,
+        form.transposed ? 1 : form.columns};
+    kernels::pack_panels(kernel, source, 0, kernels::panel_count(kernel, form.columns),
+                         packed.mutable_view().as<float>());
     return packed;
   });
 }
 
 }  // namespace
 
-StepPtr make_linear_step(const LowerNode& node) {
-  const Tensor* weight = node.constant(1);
-  if (weight == nullptr || weight->rank() != 2 || !all_f32(node) || node.shape(0).empty()) return nullptr;
-  bool transposed = node.integer("transpose_b", 0) != 0;
-  ValueId bias = kNoValue, residual = kNoValue;
-  auto activation = std::optional(kernels::Activation{});
+std::optional<LinearForm> linear_form(const LowerNode& node) {
+  LinearForm form;
+  form.weight = node.constant(1);
+  if (form.weight == nullptr || form.weight->rank() != 2 || !all_f32(node) || node.shape(0).empty())
+    return std::nullopt;
+  form.transposed = node.integer("transpose_b", 0) != 0;
   if (const auto* gemm = dynamic_cast<const ops::Gemm*>(node.op.get())) {
-    if (gemm->transpose_a || gemm->alpha != 1.0f || (node.has(2) && gemm->beta != 1.0f)) return nullptr;
-    transposed = gemm->transpose_b;
+    if (gemm->transpose_a || gemm->alpha != 1.0f || (node.has(2) && gemm->beta != 1.0f)) return std::nullopt;
+    form.transposed = gemm->transpose_b;
     const bool row = !node.has(2) || (node.shape(2).size() <= 2 && !node.shape(2).empty() &&
                                       node.shape(2).back() == node.out_shape().back() &&
                                       element_count(node.shape(2)) == node.shape(2).back());
-    if (!row) return nullptr;
-    bias = node.in(2);
+    if (!row) return std::nullopt;
+    form.bias = node.in(2);
   } else if (node.node.domain == "fovea") {
-    bias = node.in(2);
-    residual = node.in(3);
-    activation = fused_activation(node);
+    form.bias = node.in(2);
+    form.residual = node.in(3);
+    form.residual_last = node.integer("residual_last", 0) != 0;
+    const auto activation = fused_activation(node);
+    if (!activation) return std::nullopt;
+    form.activation = *activation;
   }
-  if (!activation) return nullptr;
-  const int64_t depth = weight->shape()[transposed ? 1 : 0], columns = weight->shape()[transposed ? 0 : 1];
-  if (depth == 0 || columns == 0 || node.shape(0).back() != depth) return nullptr;
-  const kernels::GemmKernel& kernel = kernels::gemm_kernel(columns);
-  auto packed = pack_weight(node, kernel, *weight, transposed);
+  form.depth = form.weight->shape()[form.transposed ? 1 : 0];
+  form.columns = form.weight->shape()[form.transposed ? 0 : 1];
+  if (form.depth == 0 || form.columns == 0 || node.shape(0).back() != form.depth) return std::nullopt;
+  return form;
+}
+
+StepPtr make_linear_step(const LowerNode& node) {
+  const auto form = linear_form(node);
+  if (!form) return nullptr;
+  const kernels::GemmKernel& kernel = kernels::gemm_kernel(form->columns);
+  auto packed = pack_weight(node, kernel, *form);
   if (!packed.ok()) return nullptr;
-  return std::make_unique<LinearStep>(node, kernel, std::move(packed).value(), depth, columns, bias, residual,
-                                      *activation);
+  return std::make_unique<LinearStep>(node, kernel, std::move(packed).value(), *form);
 }
 
 }  // namespace fovea::cpu

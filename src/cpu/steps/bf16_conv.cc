@@ -1,0 +1,198 @@
+// Steps of fovea.Conv with products in bf16: the image is rounded into a padded copy once, from which the tiles read
+// their rows; sums and all that follows them are f32.
+#include "base/error.h"
+#include "cpu/steps/conv_geometry.h"
+#include "cpu/steps/gemm_run.h"
+#include "cpu/steps/phased_image.h"
+#include "cpu/steps/steps.h"
+#include "cpu/steps/word_run.h"
+#include "kernels/finish.h"
+
+namespace fovea::cpu {
+namespace {
+
+/// Kernels of few channels: a line of the kernel makes one tap, so that less of its words is padding.
+constexpr int64_t kFewChannels = 8;
+
+bool folds_kernel_row(const ConvGeometry& g) {
+  return g.groups == 1 && g.in_per_group <= kFewChannels && g.shape.dilation_x == 1 && g.shape.kernel_width > 1;
+}
+
+/// Taps of the weight and the numbers of each, as the product sees them.
+struct Depth {
+  int64_t taps, depth;
+};
+Depth depth_of(const ConvGeometry& g) {
+  const kernels::ConvShape& s = g.shape;
+  return folds_kernel_row(g) ? Depth{s.kernel_height, s.kernel_width * g.in_per_group}
+                             : Depth{s.taps(), g.in_per_group};
+}
+
+class Bf16ConvStep final : public Step {
+ public:
+  Bf16ConvStep(const LowerNode& node, const ConvGeometry& g, const kernels::WordKernel& kernel, Tensor packed,
+               const ConvEpilogue& fused)
+      : x_(node.in(0)),
+        y_(node.out()),
+        g_(g),
+        kernel_(kernel),
+        packed_(std::move(packed)),
+        fused_(fused),
+        image_(g.shape, g.in_channels(), 2, folds_kernel_row(g)),
+        panels_(kernels::panel_count(kernel, g.out_per_group)),
+        group_words_(panels_ * kernels::panel_words(kernel, depth_of(g).taps, depth_of(g).depth)),
+        words_(kernels::tap_words(kernel, depth_of(g).depth)),
+        // The last row's last tap is read up to whole words of the panel, whose weights are zero there.
+        images_bytes_(round_up(g.batch * image_.bytes() + words_ * 4, 64)),
+        threads_(std::max(node.threads, 1)) {
+    constexpr int64_t kRows = 256;  // of a block: their sums are 32 KB
+    lines_ = std::clamp<int64_t>(kRows / image_.pitch(), 1, g.shape.out_height);
+    worker_bytes_ = round_up(rows_of(lines_), 16) * kernel.columns * 4;
+  }
+
+  Result<void> run(const Bindings& b) const override {
+    auto* images = static_cast<std::byte*>(b.scratch);
+    const Operands o{b.f32(fused_.bias), b.f32(fused_.residual), b.f32_mutable(y_)};
+    copy_images(b.f32(x_), images, *b.pool);
+    const auto sums = [&](int worker) { return images + images_bytes_ + worker * worker_bytes_; };
+    const int64_t lines = g_.batch * g_.shape.out_height, all = g_.groups * panels_;
+    const int64_t macs = g_.shape.out_width * g_.shape.taps() * g_.in_per_group * g_.out_channels();  // of a line
+    constexpr int64_t kGrainMacs = 1 << 19;
+    if (share_rows(lines, all, b.pool->size())) {
+      b.pool->parallel_for(lines, std::max<int64_t>(1, kGrainMacs / macs), [&](int64_t begin, int64_t end, int worker) {
+        multiply(o, images, begin, end, 0, all, sums(worker));
+      });
+    } else {
+      const int64_t grain = std::max<int64_t>(1, kGrainMacs * all / (lines * macs));
+      b.pool->parallel_for(all, grain, [&](int64_t begin, int64_t end, int worker) {
+        multiply(o, images, 0, lines, begin, end, sums(worker));
+      });
+    }
+    return {};
+  }
+  std::string kernel() const override { return std::string("conv_") + kernel_.name; }
+  int64_t scratch_bytes() const override { return images_bytes_ + threads_ * worker_bytes_; }
+  bool may_overwrite(size_t input) const override { return fused_.residual != kNoValue && input == 3; }
+
+ private:
+  struct Operands {
+    const float *bias, *residual;
+    float* y;
+  };
+
+  int64_t rows_of(int64_t lines) const { return (lines - 1) * image_.pitch() + g_.shape.out_width; }
+
+  void copy_images(const float* x, std::byte* images, ThreadPool& pool) const {
+    const int64_t channels = g_.in_channels(), lines = image_.lines();
+    const int64_t in_floats = g_.shape.in_height * g_.shape.in_width * channels;
+    std::fill_n(images + g_.batch * image_.bytes(), images_bytes_ - g_.batch * image_.bytes(), std::byte{0});
+    pool.parallel_for(g_.batch * lines, 4, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) {
+        const float* from = x + i / lines * in_floats;
+        image_.fill(
+            i % lines, images + i / lines * image_.bytes(),
+            [&](std::byte* to, int64_t pixels) { std::fill_n(to, pixels * channels * 2, std::byte{0}); },
+            [&](int64_t y, int64_t column, std::byte* to, int64_t pixels) {
+              kernel_.narrow(from + (y * g_.shape.in_width + column) * channels, pixels * channels,
+                             reinterpret_cast<bf16*>(to));
+            });
+      }
+    });
+  }
+
+  /// Output lines [begin, end) of the batch, panels [first, last) counted through the groups.
+  void multiply(const Operands& o, const std::byte* images, int64_t begin, int64_t end, int64_t first, int64_t last,
+                std::byte* sums) const {
+    const int64_t height = g_.shape.out_height;
+    for (int64_t line = begin; line < end;) {
+      const int64_t image = line / height, in_image = line % height;
+      const int64_t count = std::min({lines_, end - line, height - in_image});
+      kernels::WordBlock block;
+      block.a_stride = image_.row_stride();
+      block.tap_offsets = image_.tap_offsets().data();
+      block.taps = static_cast<int64_t>(image_.tap_offsets().size());
+      block.words = words_;
+      block.rows = rows_of(count);
+      const std::byte* a = images + image * image_.bytes() + in_image * image_.pitch() * image_.row_stride();
+      for (int64_t p = first; p < last;) {
+        const int64_t group = p / panels_, p0 = p % panels_, p1 = std::min(panels_, p0 + last - p);
+        block.a = a + group * g_.in_per_group * 2;
+        multiply_words(kernel_, block, packed_.data<uint32_t>() + group * group_words_, g_.out_per_group, p0, p1, sums,
+                       [&](int64_t column, int64_t columns, const void* made) {
+                         finish(o, line, count, group * g_.out_per_group + column, columns,
+                                static_cast<const float*>(made));
+                       });
+        p += p1 - p0;
+      }
+      line += count;
+    }
+  }
+
+  void finish(const Operands& o, int64_t line, int64_t count, int64_t column, int64_t columns,
+              const float* sums) const {
+    const int64_t channels = g_.out_channels(), width = g_.shape.out_width;
+    kernels::Epilogue e;
+    e.bias = o.bias ? o.bias + column : nullptr;
+    e.residual_stride = channels;
+    e.residual_last = fused_.residual_last;
+    e.activation = fused_.activation;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t at = (line + i) * width * channels + column;
+      e.residual = o.residual ? o.residual + at : nullptr;
+      kernels::finish_rows(e, sums + i * image_.pitch() * kernel_.columns, kernel_.columns, width, columns, o.y + at,
+                           channels);
+    }
+  }
+
+  ValueId x_, y_;
+  ConvGeometry g_;
+  const kernels::WordKernel& kernel_;
+  Tensor packed_;
+  ConvEpilogue fused_;
+  PhasedImage image_;
+  int64_t panels_, group_words_, words_, images_bytes_;
+  int threads_;
+  int64_t lines_ = 1, worker_bytes_ = 0;
+};
+
+}  // namespace
+
+StepPtr make_bf16_conv_step(const LowerNode& node) {
+  const kernels::WordKernel* kernel = kernels::bf16_kernel();
+  const Tensor* weight = node.constant(1);
+  if (node.precision != Precision::bf16 || kernel == nullptr || weight == nullptr) return nullptr;
+  const auto g = conv_geometry(node);
+  const auto fused = conv_epilogue(node);
+  if (!g || !fused || g->in_per_group == 1) return nullptr;
+  if (StepPtr step = make_bf16_pointwise_step(node, *g, *fused)) return step;
+  const kernels::ConvShape& s = g->shape;
+  const Depth d = depth_of(*g);
+  auto packed = node.weights.get(
+      *weight, fmt::format("conv {} {} {}", kernel->name, g->groups, folds_kernel_row(*g)), [&]() -> Result<Tensor> {
+        const int64_t panels = kernels::panel_count(*kernel, g->out_per_group);
+        const int64_t words = panels * kernels::panel_words(*kernel, d.taps, d.depth);
+        Tensor all = FOVEA_TRY(Tensor::allocate(DType::u32, {g->groups * words}));
+        // {out, in, kh, kw} as {out, taps, in}: then a tap's numbers follow each other, folded or not.
+        const int64_t out = g->out_channels(), in = g->in_per_group, taps = s.taps();
+        Tensor turned = FOVEA_TRY(Tensor::allocate(DType::f32, {out, taps, in}));
+        auto* to = turned.mutable_view().as<float>();
+        for (int64_t n = 0; n < out; ++n)
+          for (int64_t t = 0; t < taps; ++t)
+            for (int64_t c = 0; c < in; ++c) *to++ = weight->data<float>()[(n * in + c) * taps + t];
+        for (int64_t group = 0; group < g->groups; ++group) {
+          const kernels::WordSource<float> source{turned.data<float>() + group * g->out_per_group * taps * in,
+                                                  g->out_per_group,
+                                                  d.taps,
+                                                  d.depth,
+                                                  taps * in,
+                                                  d.depth,
+                                                  1};
+          kernels::pack_words(*kernel, source, 0, panels, all.mutable_view().as<uint32_t>() + group * words);
+        }
+        return all;
+      });
+  if (!packed.ok()) return nullptr;
+  return std::make_unique<Bf16ConvStep>(node, *g, *kernel, std::move(packed).value(), *fused);
+}
+
+}  // namespace fovea::cpu

@@ -1,0 +1,160 @@
+// Steps of linear layers and pointwise convolutions with products in bf16: rows are rounded as they are staged for a
+// block; sums and all that follows them are f32.
+#include "base/error.h"
+#include "cpu/steps/conv_geometry.h"
+#include "cpu/steps/gemm_run.h"
+#include "cpu/steps/linear_form.h"
+#include "cpu/steps/steps.h"
+#include "cpu/steps/word_run.h"
+#include "kernels/finish.h"
+
+namespace fovea::cpu {
+namespace {
+
+/// Where the rows lie: output pixel (y, x) of a pointwise convolution reads pixel (y * stride_y, x * stride_x).
+struct RowGrid {
+  int64_t height = 1, width = 1;           // of the output; a linear layer is one line
+  int64_t image = 0, line = 0, pixel = 0;  // floats from a row to the next of its kind
+
+  int64_t offset(int64_t row) const {
+    const int64_t y = row / width;
+    return y / height * image + y % height * line + row % width * pixel;
+  }
+};
+
+class Bf16LinearStep final : public Step {
+ public:
+  Bf16LinearStep(const LowerNode& node, const LinearForm& form, const RowGrid& grid, const kernels::WordKernel& kernel,
+                 Tensor packed)
+      : a_(node.in(0)),
+        y_(node.out()),
+        form_(form),
+        grid_(grid),
+        kernel_(kernel),
+        packed_(std::move(packed)),
+        rows_(element_count(node.out_shape()) / form.columns),
+        words_(kernels::tap_words(kernel, form.depth)),
+        stride_(staged_stride(words_)),
+        block_(word_block_rows(kernel, rows_, stride_)),
+        panels_(kernels::panel_count(kernel, form.columns)),
+        staged_bytes_(round_up(block_ * stride_, 64)),
+        worker_bytes_(staged_bytes_ + round_up(block_, 16) * kernel.columns * 4),
+        threads_(std::max(node.threads, 1)) {}
+
+  Result<void> run(const Bindings& b) const override {
+    const Operands o{b.f32(a_), b.f32(form_.bias), b.f32(form_.residual), b.f32_mutable(y_)};
+    const auto scratch = [&](int worker) { return static_cast<std::byte*>(b.scratch) + worker * worker_bytes_; };
+    const int64_t tiles = ceil_div(rows_, 16), macs = form_.depth * form_.columns;
+    constexpr int64_t kGrainMacs = 1 << 19;  // multiply-adds that are worth a thread
+    if (share_rows(tiles, panels_, b.pool->size())) {
+      b.pool->parallel_for(tiles, std::max<int64_t>(1, kGrainMacs / (16 * macs)),
+                           [&](int64_t begin, int64_t end, int worker) {
+                             multiply(o, rows_ * begin / tiles, rows_ * end / tiles, 0, panels_, scratch(worker));
+                           });
+    } else {
+      const int64_t grain = std::max<int64_t>(1, kGrainMacs * panels_ / (rows_worth(rows_) * macs));
+      b.pool->parallel_for(panels_, grain, [&](int64_t begin, int64_t end, int worker) {
+        multiply(o, 0, rows_, begin, end, scratch(worker));
+      });
+    }
+    return {};
+  }
+  std::string kernel() const override { return kernel_.name; }
+  int64_t scratch_bytes() const override { return threads_ * worker_bytes_; }
+  // Each element of a residual is read right before its place is written.
+  bool may_overwrite(size_t input) const override { return form_.residual != kNoValue && input == 3; }
+
+ private:
+  struct Operands {
+    const float *a, *bias, *residual;
+    float* y;
+  };
+
+  void multiply(const Operands& o, int64_t begin, int64_t end, int64_t first, int64_t last, std::byte* scratch) const {
+    static constexpr int64_t kOneTap[] = {0};
+    for (int64_t m = begin; m < end; m += block_) {
+      const int64_t count = std::min(block_, end - m);
+      kernels::WordBlock block;
+      block.a = scratch;
+      block.a_stride = stride_;
+      block.tap_offsets = kOneTap;
+      block.words = words_;
+      block.rows = count;
+      stage(o.a, m, count, scratch);
+      multiply_words(kernel_, block, packed_.data<uint32_t>(), form_.columns, first, last, scratch + staged_bytes_,
+                     [&](int64_t column, int64_t columns, const void* sums) {
+                       kernels::Epilogue e;
+                       e.bias = o.bias ? o.bias + column : nullptr;
+                       e.residual = o.residual ? o.residual + m * form_.columns + column : nullptr;
+                       e.residual_stride = form_.columns;
+                       e.residual_last = form_.residual_last;
+                       e.activation = form_.activation;
+                       kernels::finish_rows(e, static_cast<const float*>(sums), kernel_.columns, count, columns,
+                                            o.y + m * form_.columns + column, form_.columns);
+                     });
+    }
+  }
+
+  void stage(const float* a, int64_t first, int64_t count, std::byte* to) const {
+    const auto row_bytes = static_cast<size_t>(words_) * 4, used = static_cast<size_t>(form_.depth) * 2;
+    for (int64_t i = 0; i < count; ++i, to += stride_) {
+      kernel_.narrow(a + grid_.offset(first + i), form_.depth, reinterpret_cast<bf16*>(to));
+      std::fill(to + used, to + row_bytes, std::byte{0});
+    }
+  }
+
+  ValueId a_, y_;
+  LinearForm form_;
+  RowGrid grid_;
+  const kernels::WordKernel& kernel_;
+  Tensor packed_;
+  int64_t rows_, words_, stride_, block_, panels_, staged_bytes_, worker_bytes_;
+  int threads_;
+};
+
+StepPtr make_step_of(const LowerNode& node, const LinearForm& form, const RowGrid& grid) {
+  const kernels::WordKernel* kernel = kernels::bf16_kernel();
+  if (node.precision != Precision::bf16 || kernel == nullptr) return nullptr;
+  auto packed =
+      node.weights.get(*form.weight, fmt::format("{} {}", kernel->name, form.transposed), [&]() -> Result<Tensor> {
+        const int64_t panels = kernels::panel_count(*kernel, form.columns);
+        const int64_t words = panels * kernels::panel_words(*kernel, 1, form.depth);
+        Tensor all = FOVEA_TRY(Tensor::allocate(DType::u32, {words}));
+        const kernels::WordSource<float> source{
+            form.weight->data<float>(),        form.columns, 1, form.depth, form.transposed ? form.depth : 1, 0,
+            form.transposed ? 1 : form.columns};
+        kernels::pack_words(*kernel, source, 0, panels, all.mutable_view().as<uint32_t>());
+        return all;
+      });
+  if (!packed.ok()) return nullptr;
+  return std::make_unique<Bf16LinearStep>(node, form, grid, *kernel, std::move(packed).value());
+}
+
+}  // namespace
+
+StepPtr make_bf16_linear_step(const LowerNode& node) {
+  const auto form = linear_form(node);
+  if (!form) return nullptr;
+  return make_step_of(node, *form, {1, element_count(node.out_shape()) / form->columns, 0, 0, form->depth});
+}
+
+StepPtr make_bf16_pointwise_step(const LowerNode& node, const ConvGeometry& g, const ConvEpilogue& fused) {
+  const kernels::ConvShape& s = g.shape;
+  if (s.taps() != 1 || g.groups != 1 || s.pad_top != 0 || s.pad_left != 0 ||
+      (s.out_height - 1) * s.stride_y >= s.in_height || (s.out_width - 1) * s.stride_x >= s.in_width)
+    return nullptr;
+  const int64_t channels = g.in_per_group, image = s.in_height * s.in_width * channels;
+  LinearForm form;
+  form.weight = node.constant(1);
+  form.transposed = true;
+  form.depth = channels;
+  form.columns = g.out_per_group;
+  form.bias = fused.bias;
+  form.residual = fused.residual;
+  form.residual_last = fused.residual_last;
+  form.activation = fused.activation;
+  return make_step_of(node, form,
+                      {s.out_height, s.out_width, image, s.stride_y * s.in_width * channels, s.stride_x * channels});
+}
+
+}  // namespace fovea::cpu

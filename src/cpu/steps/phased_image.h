@@ -1,0 +1,85 @@
+// The copy of an image that lets a convolution of any stride read rows at even distances: padding is in place, and the
+// pixels that one tap sees at successive outputs lie one behind the other.
+//
+// With strides s_y, s_x the padded image is cut into s_y * s_x phases: pixel (y, x) lies in phase (y % s_y, x % s_x) at
+// (y / s_y, x / s_x). A tap sees one phase, and there its pixels have stride 1. Output pixel (y, x) has the row
+// y * pitch + x: between the outputs of one line and the next lie a few rows whose products nobody wants.
+// Where the channels are few, a line of the kernel is one tap and columns are not cut into phases.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "base/checked.h"
+#include "kernels/conv_rows.h"
+
+namespace fovea::cpu {
+
+class PhasedImage {
+ public:
+  /// `channels` numbers of `number_bytes` each make a pixel. fold_kernel_row: a tap is a line of the kernel, of
+  /// kernel_width * channels numbers; needs a horizontal dilation of 1.
+  PhasedImage(const kernels::ConvShape& shape, int64_t channels, int64_t number_bytes, bool fold_kernel_row)
+      : s_(shape), pixel_bytes_(channels * number_bytes), folded_(fold_kernel_row) {
+    phases_x_ = folded_ ? 1 : s_.stride_x;
+    const int64_t seen_x = (s_.out_width - 1) * s_.stride_x + (s_.kernel_width - 1) * s_.dilation_x + 1;
+    const int64_t seen_y = (s_.out_height - 1) * s_.stride_y + (s_.kernel_height - 1) * s_.dilation_y + 1;
+    // A whole number of rows lies between two lines, so the width is a multiple of the stride in either case.
+    width_ = round_up(seen_x, s_.stride_x) / phases_x_;
+    height_ = ceil_div(seen_y, s_.stride_y);
+    for (int64_t ky = 0; ky < s_.kernel_height; ++ky)
+      for (int64_t kx = 0; kx < (folded_ ? 1 : s_.kernel_width); ++kx)
+        taps_.push_back(offset(ky * s_.dilation_y, kx * s_.dilation_x));
+  }
+
+  const std::vector<int64_t>& tap_offsets() const { return taps_; }
+  int64_t row_stride() const { return folded_ ? s_.stride_x * pixel_bytes_ : pixel_bytes_; }
+  /// Rows from an output line to the next.
+  int64_t pitch() const { return width_ * pixel_bytes_ / row_stride(); }
+  /// Of one image. What is read behind the last pixel of the last image is the caller's to provide.
+  int64_t bytes() const { return s_.stride_y * phases_x_ * height_ * width_ * pixel_bytes_; }
+
+  /// Lines of the padded image; fill() is called for each.
+  int64_t lines() const { return s_.stride_y * height_; }
+  /// Makes line y of the padded image at `to`, an image's begin. blank(std::byte*, pixels) fills pixels that lie
+  /// outside; copy(y, x, std::byte*, pixels) copies pixels of the input from (y, x) on.
+  template <class Blank, class Copy>
+  void fill(int64_t y, std::byte* to, Blank&& blank, Copy&& copy) const {
+    const int64_t in_y = y - s_.pad_top;
+    for (int64_t phase = 0; phase < phases_x_; ++phase) {
+      std::byte* line = to + offset(y, phase);
+      if (in_y < 0 || in_y >= s_.in_height) {
+        blank(line, width_);
+        continue;
+      }
+      // Pixel i of the line is column i * phases_x_ + phase of the padded image.
+      const int64_t begin =
+          std::clamp<int64_t>(ceil_div(std::max<int64_t>(s_.pad_left - phase, 0), phases_x_), 0, width_);
+      const int64_t inside = std::max<int64_t>(s_.pad_left + s_.in_width - phase, 0);  // columns left of the right edge
+      const int64_t end = std::clamp(ceil_div(inside, phases_x_), begin, width_);
+      blank(line, begin);
+      if (phases_x_ == 1)
+        copy(in_y, begin - s_.pad_left, line + begin * pixel_bytes_, end - begin);
+      else
+        for (int64_t i = begin; i < end; ++i)
+          copy(in_y, i * phases_x_ + phase - s_.pad_left, line + i * pixel_bytes_, 1);
+      blank(line + end * pixel_bytes_, width_ - end);
+    }
+  }
+
+ private:
+  /// Of pixel (y, x) of the padded image.
+  int64_t offset(int64_t y, int64_t x) const {
+    const int64_t phase = y % s_.stride_y * phases_x_ + x % phases_x_;
+    return ((phase * height_ + y / s_.stride_y) * width_ + x / phases_x_) * pixel_bytes_;
+  }
+
+  kernels::ConvShape s_;
+  int64_t pixel_bytes_;
+  bool folded_;
+  int64_t phases_x_ = 1, width_ = 0, height_ = 0;  // of a phase
+  std::vector<int64_t> taps_;
+};
+
+}  // namespace fovea::cpu
