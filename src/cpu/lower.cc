@@ -54,6 +54,7 @@ constexpr Maker kMakers[] = {
     {"", "Swish", make_unary_step},
     {"", "Tanh", make_unary_step},
     {"", "Transpose", make_copy_step},
+    {"fovea", "Attention", make_bf16_attention_step},
     {"fovea", "Attention", make_attention_step},
     {"fovea", "AveragePool", make_pool_step},
     {"fovea", "Conv", make_expand_step},

@@ -87,11 +87,11 @@ void tiles(const WordBlock& t, const std::byte* a, int64_t lower, uint32_t* sums
       }
     }
   }
-  _tile_stored(0, sums, kColumns * 4);
-  _tile_stored(1, sums + kColumns / 2, kColumns * 4);
+  _tile_stored(0, sums, t.sums_stride * 4);
+  _tile_stored(1, sums + kColumns / 2, t.sums_stride * 4);
   if constexpr (kTwo) {
-    _tile_stored(2, lower_sums, kColumns * 4);
-    _tile_stored(3, lower_sums + kColumns / 2, kColumns * 4);
+    _tile_stored(2, lower_sums, t.sums_stride * 4);
+    _tile_stored(3, lower_sums + kColumns / 2, t.sums_stride * 4);
   }
 }
 
@@ -110,10 +110,10 @@ void block(const WordBlock& t) {
   for (int64_t i = 0; i < count; i += 2) {
     const int64_t row = start(i), next = start(i + 1);
     if (i + 1 < count)
-      tiles<Dot, true>(t, t.a + row * t.a_stride, (next - row) * t.a_stride, sums + row * kColumns,
-                       sums + next * kColumns, ahead);
+      tiles<Dot, true>(t, t.a + row * t.a_stride, (next - row) * t.a_stride, sums + row * t.sums_stride,
+                       sums + next * t.sums_stride, ahead);
     else
-      tiles<Dot, false>(t, t.a + row * t.a_stride, 0, sums + row * kColumns, nullptr, ahead);
+      tiles<Dot, false>(t, t.a + row * t.a_stride, 0, sums + row * t.sums_stride, nullptr, ahead);
   }
 }
 

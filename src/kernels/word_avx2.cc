@@ -44,7 +44,7 @@ void block(const WordBlock& t) {
                                         word_tile<W, 4, 2>,
                                         word_tile<W, 5, 2>,
                                         word_tile<W, 6, 2>};
-  word_block<6, 16>(t, kTiles);
+  word_block<6>(t, kTiles);
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ void block(const WordBlock& t) {
                                         word_tile<W, 10, 2>,
                                         word_tile<W, 11, 2>,
                                         word_tile<W, 12, 2>};
-  word_block<12, 32>(t, kTiles);
+  word_block<12>(t, kTiles);
 }
 
 }  // namespace

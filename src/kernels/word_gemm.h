@@ -33,7 +33,8 @@ struct WordBlock {
   const uint32_t* panel = nullptr;
   const uint32_t* ahead = nullptr;  // words that are brought to the L2 cache meanwhile, or nullptr
   int64_t ahead_words = 0;
-  void* sums = nullptr;  // [rows][WordKernel::columns], 64-byte aligned
+  void* sums = nullptr;     // [rows][WordKernel::columns]
+  int64_t sums_stride = 0;  // numbers from a row of sums to the next
 };
 
 struct WordKernel {

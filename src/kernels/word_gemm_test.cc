@@ -75,6 +75,7 @@ struct Problem {
     block.words = tap_words(kernel, depth);
     block.rows = rows;
     block.sums = sums;
+    block.sums_stride = kernel.columns;
     block.ahead = packed.data();
     block.ahead_words = static_cast<int64_t>(packed.size());
     kernel.begin(rows);

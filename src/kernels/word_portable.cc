@@ -39,7 +39,7 @@ struct Shorts {
 void block(const WordBlock& t) {
   static constexpr WordTile kTiles[] = {nullptr, word_tile<Shorts, 1, 2>, word_tile<Shorts, 2, 2>,
                                         word_tile<Shorts, 3, 2>, word_tile<Shorts, 4, 2>};
-  word_block<4, 8>(t, kTiles);
+  word_block<4>(t, kTiles);
 }
 
 }  // namespace

@@ -29,14 +29,14 @@ void word_tile(const WordBlock& t, const std::byte* a, uint32_t* sums, const uin
     }
   }
   for (int i = 0; i < MR; ++i)
-    for (int j = 0; j < NV; ++j) W::store(sums + (i * NV + j) * W::kLanes, acc[i][j]);
+    for (int j = 0; j < NV; ++j) W::store(sums + i * t.sums_stride + j * W::kLanes, acc[i][j]);
 }
 
 using WordTile = void (*)(const WordBlock&, const std::byte* a, uint32_t* sums, const uint32_t* ahead,
                           int64_t ahead_lines);
 
 /// A block by tiles of nearly equal heights; tiles[h] has h rows.
-template <int MR, int kColumns>
+template <int MR>
 void word_block(const WordBlock& t, const WordTile* tiles) {
   const int64_t count = (t.rows + MR - 1) / MR, lines = t.ahead != nullptr ? t.ahead_words / 16 : 0;
   const int64_t height = t.rows / count, taller = t.rows % count;
@@ -46,7 +46,7 @@ void word_block(const WordBlock& t, const WordTile* tiles) {
     const int64_t rows = height + (i < taller ? 1 : 0), from = lines * i / count;
     tiles[rows](t, a, sums, lines > 0 ? t.ahead + from * 16 : nullptr, lines * (i + 1) / count - from);
     a += rows * t.a_stride;
-    sums += rows * kColumns;
+    sums += rows * t.sums_stride;
   }
 }
 

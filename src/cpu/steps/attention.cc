@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "base/cpu_features.h"
+#include "cpu/steps/attention_rows.h"
 #include "cpu/steps/steps.h"
 #include "kernels/gemm.h"
 #include "ops/fovea_attention.h"
@@ -56,14 +57,15 @@ class AttentionStep final : public Step {
   }
 
   Result<void> run(const Bindings& b) const override {
-    const Operands x{b.f32(inputs_[0]), b.f32(inputs_[1]), b.f32(inputs_[2]),     b.f32(inputs_[3]),
-                     b.f32(inputs_[4]), b.f32(inputs_[5]), b.f32_mutable(output_)};
+    const AttentionOperands x{b.f32(inputs_[0]), b.f32(inputs_[1]), b.f32(inputs_[2]),
+                              b.f32(inputs_[3]), b.f32(inputs_[4]), b.f32(inputs_[5])};
+    float* y = b.f32_mutable(output_);
     b.pool->parallel_for(op_.batch * op_.heads * blocks_, 1, [&](int64_t begin, int64_t end, int worker) {
       float* scratch = static_cast<float*>(b.scratch) + worker * floats_;
       for (int64_t i = begin; i < end; ++i) {
         const int64_t head = i / blocks_, first = i % blocks_ * rows_;
         if (i == begin || i % blocks_ == 0) pack_head(x, head, scratch);
-        run_block(x, head, first, std::min(rows_, op_.queries - first), scratch);
+        run_block(x, head, first, std::min(rows_, op_.queries - first), scratch, y);
       }
     });
     return {};
@@ -72,33 +74,15 @@ class AttentionStep final : public Step {
   int64_t scratch_bytes() const override { return threads_ * floats_ * 4; }
 
  private:
-  struct Operands {
-    const float *q, *k, *v, *mask, *cos, *sin;
-    float* y;
-  };
-
   static int64_t cache_bytes() { return cache_sizes().l2; }
 
-  /// Row t of Q or K of a head, contiguous: turned where the rotary embedding wants it.
-  void turn(const Operands& x, const float* row, int64_t channel, int64_t token, float* copy, float* to) const {
-    if (channel != 1) {
-      kernels::scale_row(row, channel, 1, copy, op_.depth);
-      row = copy;
-    }
-    const int64_t t = token - op_.rope.skip;
-    if (t < 0)
-      std::copy_n(row, op_.depth, to);
-    else
-      kernels::rope_row(row, x.cos + t * op_.depth, x.sin + t * op_.depth, op_.depth, op_.rope.interleaved, to);
-  }
-
-  void pack_head(const Operands& x, int64_t head, float* scratch) const {
+  void pack_head(const AttentionOperands& x, int64_t head, float* scratch) const {
     const int64_t b = head / op_.heads, h = head % op_.heads;
     kernels::PackSource k{x.k + op_.k.at(b, h, 0, 0), op_.keys, 1, op_.depth, op_.k.token, 0, op_.k.channel};
     if (op_.rope_k) {
       float* rows = scratch + turned_k_;
       for (int64_t t = 0; t < op_.keys; ++t)
-        turn(x, k.b + t * op_.k.token, op_.k.channel, t, scratch + row_, rows + t * op_.depth);
+        turned_row(op_, x, k.b + t * op_.k.token, op_.k.channel, t, scratch + row_, rows + t * op_.depth);
       k.b = rows;
       k.n_stride = op_.depth;
       k.k_stride = 1;
@@ -110,20 +94,14 @@ class AttentionStep final : public Step {
                          scratch + packed_v_);
   }
 
-  void run_block(const Operands& x, int64_t head, int64_t first, int64_t count, float* scratch) const {
+  void run_block(const AttentionOperands& x, int64_t head, int64_t first, int64_t count, float* scratch,
+                 float* out) const {
     const int64_t b = head / op_.heads, h = head % op_.heads;
     const float* rows[kMostRows];
     for (int64_t i = 0; i < count; ++i) {
-      const float* from = x.q + op_.q.at(b, h, first + i, 0);
       float* to = scratch + query_rows_ + i * op_.depth;
       rows[i] = to;
-      int64_t channel = op_.q.channel;
-      if (op_.rope_q) {
-        turn(x, from, channel, first + i, scratch + row_, to);
-        from = to;
-        channel = 1;
-      }
-      kernels::scale_row(from, channel, op_.scale, to, op_.depth);
+      query_row(op_, x, b, h, first + i, scratch + row_, to);
     }
     float* scores = scratch + scores_;
     product(scores_kernel_, rows, count, op_.depth, scratch + packed_k_, op_.keys, scores, score_stride_);
@@ -137,7 +115,7 @@ class AttentionStep final : public Step {
     }
 
     const int64_t stride = op_.heads * op_.value_depth;
-    float* y = x.y + ((b * op_.queries + first) * op_.heads + h) * op_.value_depth;
+    float* y = out + ((b * op_.queries + first) * op_.heads + h) * op_.value_depth;
     product(values_kernel_, rows, count, op_.keys, scratch + packed_v_, op_.value_depth, y, stride);
     for (int64_t i = 0; i < count; ++i) {
       float* row = y + i * stride;

@@ -47,7 +47,7 @@ class Bf16ConvStep final : public Step {
         threads_(std::max(node.threads, 1)) {
     constexpr int64_t kRows = 256;  // of a block: their sums are 32 KB
     lines_ = std::clamp<int64_t>(kRows / image_.pitch(), 1, g.shape.out_height);
-    worker_bytes_ = round_up(rows_of(lines_), 16) * kernel.columns * 4;
+    worker_bytes_ = rows_of(lines_) * kernel.columns * 4;
   }
 
   Result<void> run(const Bindings& b) const override {

@@ -38,7 +38,7 @@ class Bf16LinearStep final : public Step {
         block_(word_block_rows(kernel, rows_, stride_)),
         panels_(kernels::panel_count(kernel, form.columns)),
         staged_bytes_(round_up(block_ * stride_, 64)),
-        worker_bytes_(staged_bytes_ + round_up(block_, 16) * kernel.columns * 4),
+        worker_bytes_(staged_bytes_ + block_ * kernel.columns * 4),
         threads_(std::max(node.threads, 1)) {}
 
   Result<void> run(const Bindings& b) const override {

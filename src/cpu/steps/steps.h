@@ -10,24 +10,25 @@ namespace fovea::cpu {
 /// Serves every operator: its reference kernel.
 StepPtr make_reference_step(const LowerNode& node);
 
-StepPtr make_attention_step(const LowerNode& node);    // fovea.Attention
-StepPtr make_rope_step(const LowerNode& node);         // fovea.Rope
-StepPtr make_gate_step(const LowerNode& node);         // fovea.Gate
-StepPtr make_copy_step(const LowerNode& node);         // Transpose, Slice, Split, Concat, Expand
-StepPtr make_unary_step(const LowerNode& node);        // Relu, Sigmoid, Gelu, Clip, ...
-StepPtr make_binary_step(const LowerNode& node);       // Add, Sub, Mul, Div, Min, Max
-StepPtr make_softmax_step(const LowerNode& node);      // Softmax along the last axis
-StepPtr make_norm_step(const LowerNode& node);         // LayerNormalization, RMSNormalization
-StepPtr make_mean_step(const LowerNode& node);         // ReduceMean, ReduceSum, GlobalAveragePool
-StepPtr make_linear_step(const LowerNode& node);       // MatMul, Gemm, fovea.MatMul with constant weights
-StepPtr make_bf16_linear_step(const LowerNode& node);  // the same with products in bf16, where asked for
-StepPtr make_matmul_step(const LowerNode& node);       // MatMul of two computed operands
-StepPtr make_conv_step(const LowerNode& node);         // fovea.Conv
-StepPtr make_bf16_conv_step(const LowerNode& node);    // the same with products in bf16, where asked for
-StepPtr make_depthwise_step(const LowerNode& node);    // fovea.Conv with a channel to each group
-StepPtr make_expand_step(const LowerNode& node);       // fovea.Conv with a pointwise convolution in front
-StepPtr make_winograd_step(const LowerNode& node);     // fovea.Conv 3x3 of stride 1
-StepPtr make_pool_step(const LowerNode& node);         // fovea.MaxPool, fovea.AveragePool
+StepPtr make_attention_step(const LowerNode& node);       // fovea.Attention
+StepPtr make_bf16_attention_step(const LowerNode& node);  // the same with products in bf16, where asked for
+StepPtr make_rope_step(const LowerNode& node);            // fovea.Rope
+StepPtr make_gate_step(const LowerNode& node);            // fovea.Gate
+StepPtr make_copy_step(const LowerNode& node);            // Transpose, Slice, Split, Concat, Expand
+StepPtr make_unary_step(const LowerNode& node);           // Relu, Sigmoid, Gelu, Clip, ...
+StepPtr make_binary_step(const LowerNode& node);          // Add, Sub, Mul, Div, Min, Max
+StepPtr make_softmax_step(const LowerNode& node);         // Softmax along the last axis
+StepPtr make_norm_step(const LowerNode& node);            // LayerNormalization, RMSNormalization
+StepPtr make_mean_step(const LowerNode& node);            // ReduceMean, ReduceSum, GlobalAveragePool
+StepPtr make_linear_step(const LowerNode& node);          // MatMul, Gemm, fovea.MatMul with constant weights
+StepPtr make_bf16_linear_step(const LowerNode& node);     // the same with products in bf16, where asked for
+StepPtr make_matmul_step(const LowerNode& node);          // MatMul of two computed operands
+StepPtr make_conv_step(const LowerNode& node);            // fovea.Conv
+StepPtr make_bf16_conv_step(const LowerNode& node);       // the same with products in bf16, where asked for
+StepPtr make_depthwise_step(const LowerNode& node);       // fovea.Conv with a channel to each group
+StepPtr make_expand_step(const LowerNode& node);          // fovea.Conv with a pointwise convolution in front
+StepPtr make_winograd_step(const LowerNode& node);        // fovea.Conv 3x3 of stride 1
+StepPtr make_pool_step(const LowerNode& node);            // fovea.MaxPool, fovea.AveragePool
 
 /// The activation that a node is (Relu), or that a fused node carries (its attribute "activation"); nullopt where
 /// kernels have none.

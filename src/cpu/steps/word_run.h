@@ -7,13 +7,14 @@
 namespace fovea::cpu {
 
 /// A block of rows times panels [first, last) of `packed`; `block` holds all but panel, ahead and sums. `sums` is room
-/// for round_up(block.rows, 16) rows of kernel.columns. finish(column, columns, sums) takes the raw sums of one panel,
+/// for block.rows rows of kernel.columns. finish(column, columns, sums) takes the raw sums of one panel,
 /// before they are overwritten.
 template <class Finish>
 void multiply_words(const kernels::WordKernel& kernel, kernels::WordBlock block, const uint32_t* packed, int64_t n,
                     int64_t first, int64_t last, void* sums, Finish&& finish) {
   const int64_t words = kernel.columns * block.taps * block.words;
   block.sums = sums;
+  block.sums_stride = kernel.columns;
   kernel.begin(block.rows);
   for (int64_t p = first; p < last; ++p) {
     block.panel = packed + p * words;
@@ -28,7 +29,8 @@ void multiply_words(const kernels::WordKernel& kernel, kernels::WordBlock block,
 /// Bytes from one staged row to the next: an odd number of cache lines, so that rows do not share sets of the cache.
 inline int64_t staged_stride(int64_t words) { return (ceil_div(words * 4, 64) | 1) * 64; }
 
-/// Rows of a block: as many as keep its staged rows in a quarter of the L2 cache, at most `rows`, balanced over blocks.
+/// Rows of a block: as many as keep its staged rows in five eighths of the L2 cache, since each block reads all weights
+/// again; at most `rows`, balanced over blocks.
 int64_t word_block_rows(const kernels::WordKernel& kernel, int64_t rows, int64_t row_bytes);
 
 }  // namespace fovea::cpu

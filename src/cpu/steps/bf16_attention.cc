@@ -1,0 +1,211 @@
+// The step of fovea.Attention with products in bf16; softmax and sums are f32. For each head K and V are packed once;
+// a block of query rows goes through both products while its scores are in the cache. Threads share out (head, block)
+// pairs; one whose part begins within a head packs that head for itself.
+#include "base/checked.h"
+#include "base/cpu_features.h"
+#include "cpu/steps/attention_rows.h"
+#include "cpu/steps/steps.h"
+#include "cpu/steps/word_run.h"
+#include "kernels/attention.h"
+#include "kernels/layout.h"
+#include "kernels/word_rows.h"
+#include "ops/shapes.h"
+
+namespace fovea::cpu {
+namespace {
+
+class Bf16AttentionStep final : public Step {
+ public:
+  Bf16AttentionStep(const LowerNode& node, const ops::FoveaAttention& op, const kernels::WordKernel& kernel)
+      : op_(op), kernel_(kernel), threads_(std::max(node.threads, 1)) {
+    for (size_t i = 0; i < 6; ++i) inputs_[i] = node.in(i);
+    output_ = node.out();
+    if (node.has(3)) {
+      const Shape strides = ops::broadcast_strides(node.shape(3), Shape{op.batch, op.heads, op.queries, op.keys});
+      std::ranges::copy(strides, mask_strides_);
+    }
+    depth_words_ = kernels::tap_words(kernel, op.depth);
+    key_words_ = kernels::tap_words(kernel, op.keys);
+    // A row of scores holds the same row as bf16 afterwards; odd numbers of lines keep rows out of each other's sets.
+    const int64_t columns = kernels::panel_count(kernel, op.keys) * kernel.columns;
+    score_stride_ = (ceil_div(std::max(columns, key_words_), 16) | 1) * 16;
+    query_stride_ = staged_stride(depth_words_);
+    constexpr int64_t kMostRows = 128;
+    const int64_t fit = cache_sizes().l2 / 2 / (4 * score_stride_);
+    blocks_ = ceil_div(op.queries, std::clamp<int64_t>(fit, 32, kMostRows));
+    rows_ = ceil_div(op.queries, blocks_);
+    blocks_ = ceil_div(op.queries, rows_);
+    const auto part = [&](int64_t bytes) {
+      const int64_t begin = worker_bytes_;
+      worker_bytes_ += round_up(bytes, 64);
+      return begin;
+    };
+    packed_k_ = part(columns * depth_words_ * 4);
+    packed_v_ = part(kernels::panel_count(kernel, op.value_depth) * kernels::panel_words(kernel, 1, op.keys) * 4);
+    queries_ = part(rows_ * query_stride_);
+    scores_ = part(rows_ * score_stride_ * 4);
+    values_ = part(rows_ * kernel.columns * 4);
+    factors_ = part(rows_ * 4);
+    key_rows_ = part(kernel.columns * depth_words_ * 4);
+    row_ = part(3 * std::max(op.depth, op.value_depth) * 4);
+  }
+
+  Result<void> run(const Bindings& b) const override {
+    const AttentionOperands x{b.f32(inputs_[0]), b.f32(inputs_[1]), b.f32(inputs_[2]),
+                              b.f32(inputs_[3]), b.f32(inputs_[4]), b.f32(inputs_[5])};
+    float* y = b.f32_mutable(output_);
+    b.pool->parallel_for(op_.batch * op_.heads * blocks_, 1, [&](int64_t begin, int64_t end, int worker) {
+      std::byte* scratch = static_cast<std::byte*>(b.scratch) + worker * worker_bytes_;
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t head = i / blocks_, first = i % blocks_ * rows_;
+        if (i == begin || i % blocks_ == 0) pack_head(x, head, scratch);
+        run_block(x, head, first, std::min(rows_, op_.queries - first), scratch, y);
+      }
+    });
+    return {};
+  }
+  std::string kernel() const override { return std::string("attention_") + kernel_.name; }
+  int64_t scratch_bytes() const override { return threads_ * worker_bytes_; }
+
+ private:
+  void pack_head(const AttentionOperands& x, int64_t head, std::byte* scratch) const {
+    const int64_t b = head / op_.heads, h = head % op_.heads;
+    const auto at = [&](int64_t part) { return reinterpret_cast<float*>(scratch + part); };
+    pack_keys(x, b, h, at(row_), scratch + key_rows_, reinterpret_cast<uint32_t*>(scratch + packed_k_));
+    pack_values(x, b, h, at(row_), reinterpret_cast<uint32_t*>(scratch + packed_v_));
+  }
+
+  /// Keys are the columns of the first product: a panel is their rows, turned round word by word.
+  void pack_keys(const AttentionOperands& x, int64_t b, int64_t h, float* room, std::byte* rows, uint32_t* to) const {
+    const int64_t columns = kernel_.columns, row_bytes = depth_words_ * 4;
+    kernels::StridedCopy turn;
+    turn.rank = 2;
+    turn.extents[0] = turn.from[1] = depth_words_;
+    turn.extents[1] = turn.to[0] = columns;
+    turn.from[0] = turn.to[1] = 1;
+    for (int64_t first = 0; first < op_.keys; first += columns, to += columns * depth_words_) {
+      for (int64_t i = 0; i < columns; ++i) {
+        std::byte* row = rows + i * row_bytes;
+        const int64_t token = first + i;
+        if (token >= op_.keys) {
+          std::fill_n(row, row_bytes, std::byte{0});
+          continue;
+        }
+        const float* from = x.k + op_.k.at(b, h, token, 0);
+        if (op_.rope_k) {
+          turned_row(op_, x, from, op_.k.channel, token, room, room + op_.depth);
+          from = room + op_.depth;
+        } else if (op_.k.channel != 1) {
+          kernels::scale_row(from, op_.k.channel, 1, room, op_.depth);
+          from = room;
+        }
+        narrow(from, op_.depth, depth_words_, row);
+      }
+      kernels::copy_strided(turn, rows, to, 0, depth_words_);
+    }
+  }
+
+  /// Keys are the depth of the second product: two rows of V make a row of words.
+  void pack_values(const AttentionOperands& x, int64_t b, int64_t h, float* room, uint32_t* to) const {
+    const int64_t columns = kernel_.columns, panel = kernels::panel_words(kernel_, 1, op_.keys);
+    const auto row = [&](int64_t token, float* copy) -> const float* {
+      if (token >= op_.keys) return nullptr;
+      const float* from = x.v + op_.v.at(b, h, token, 0);
+      if (op_.v.channel == 1) return from;
+      kernels::scale_row(from, op_.v.channel, 1, copy, op_.value_depth);
+      return copy;
+    };
+    for (int64_t word = 0; word < key_words_; ++word) {
+      const float *even = row(2 * word, room), *odd = row(2 * word + 1, room + op_.value_depth);
+      for (int64_t first = 0, p = 0; first < op_.value_depth; first += columns, ++p) {
+        const int64_t count = std::min(columns, op_.value_depth - first);
+        uint32_t* out = to + p * panel + word * columns;
+        if (even == nullptr) {
+          std::fill_n(out, columns, 0u);
+          continue;
+        }
+        kernels::pair_rows(even + first, odd ? odd + first : nullptr, count, out);
+        std::fill(out + count, out + columns, 0u);
+      }
+    }
+  }
+
+  void narrow(const float* from, int64_t n, int64_t words, std::byte* to) const {
+    kernel_.narrow(from, n, reinterpret_cast<bf16*>(to));
+    std::fill(to + n * 2, to + words * 4, std::byte{0});
+  }
+
+  void run_block(const AttentionOperands& x, int64_t head, int64_t first, int64_t count, std::byte* scratch,
+                 float* y) const {
+    static constexpr int64_t kOneTap[] = {0};
+    const int64_t b = head / op_.heads, h = head % op_.heads;
+    const auto floats = [&](int64_t part) { return reinterpret_cast<float*>(scratch + part); };
+    float* room = floats(row_);
+    for (int64_t i = 0; i < count; ++i) {
+      query_row(op_, x, b, h, first + i, room, room + op_.depth);
+      narrow(room + op_.depth, op_.depth, depth_words_, scratch + queries_ + i * query_stride_);
+    }
+    kernels::WordBlock block;
+    block.tap_offsets = kOneTap;
+    block.rows = count;
+    block.a = scratch + queries_;
+    block.a_stride = query_stride_;
+    block.words = depth_words_;
+    block.sums_stride = score_stride_;
+    kernel_.begin(count);
+    float* scores = floats(scores_);
+    const auto* keys = reinterpret_cast<const uint32_t*>(scratch + packed_k_);
+    for (int64_t column = 0; column < op_.keys; column += kernel_.columns) {
+      block.panel = keys + column * depth_words_;
+      block.sums = scores + column;
+      kernel_.block(block);
+    }
+
+    float* factors = floats(factors_);
+    const float* mask = x.mask ? x.mask + b * mask_strides_[0] + h * mask_strides_[1] : nullptr;
+    for (int64_t i = 0; i < count; ++i) {
+      float* row = scores + i * score_stride_;
+      factors[i] = kernels::exp_row(row, mask ? mask + (first + i) * mask_strides_[2] : nullptr, op_.keys);
+      narrow(row, op_.keys, key_words_, reinterpret_cast<std::byte*>(row));
+    }
+
+    block.a = reinterpret_cast<const std::byte*>(scores);
+    block.a_stride = score_stride_ * 4;
+    block.words = key_words_;
+    const int64_t stride = op_.heads * op_.value_depth;
+    float* out = y + ((b * op_.queries + first) * op_.heads + h) * op_.value_depth;
+    multiply_words(kernel_, block, reinterpret_cast<const uint32_t*>(scratch + packed_v_), op_.value_depth, 0,
+                   kernels::panel_count(kernel_, op_.value_depth), scratch + values_,
+                   [&](int64_t column, int64_t columns, const void* sums) {
+                     for (int64_t i = 0; i < count; ++i) {
+                       const float* from = static_cast<const float*>(sums) + i * kernel_.columns;
+                       float* to = out + i * stride + column;
+                       if (op_.nan_to_zero && factors[i] != factors[i])
+                         std::fill_n(to, columns, 0.0f);
+                       else
+                         kernels::scale_row(from, 1, factors[i], to, columns);
+                     }
+                   });
+  }
+
+  ops::FoveaAttention op_;
+  const kernels::WordKernel& kernel_;
+  int threads_;
+  ValueId inputs_[6] = {}, output_ = kNoValue;
+  int64_t mask_strides_[4] = {};
+  int64_t depth_words_ = 0, key_words_ = 0, rows_ = 0, blocks_ = 0, score_stride_ = 0, query_stride_ = 0;
+  // Parts of a worker's scratch memory, in bytes from its begin.
+  int64_t worker_bytes_ = 0, packed_k_, packed_v_, queries_, scores_, values_, factors_, key_rows_, row_;
+};
+
+}  // namespace
+
+StepPtr make_bf16_attention_step(const LowerNode& node) {
+  const kernels::WordKernel* kernel = kernels::bf16_kernel();
+  const auto* op = dynamic_cast<const ops::FoveaAttention*>(node.op.get());
+  if (node.precision != Precision::bf16 || kernel == nullptr || op == nullptr || !all_f32(node)) return nullptr;
+  if (node.has(3) && (node.shape(3).empty() || node.shape(3).back() != op->keys)) return nullptr;
+  return std::make_unique<Bf16AttentionStep>(node, *op, *kernel);
+}
+
+}  // namespace fovea::cpu
