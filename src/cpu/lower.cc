@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "cpu/steps/steps.h"
+#include "kernels/word_gemm.h"
 #include "ops/shapes.h"
 #include "ops/views.h"
 
@@ -98,6 +99,23 @@ std::optional<std::vector<int64_t>> view_offsets(const LowerNode& node) {
        (node.node.is("Cast") && node.inputs[0].dtype == node.outputs[0].dtype)))
     return std::vector<int64_t>{0};
   return std::nullopt;
+}
+
+LowerNode as_f32(const LowerNode& node) {
+  LowerNode wide = node;
+  for (auto* types : {&wide.inputs, &wide.outputs})
+    for (TensorType& type : *types)
+      if (type.dtype == DType::bf16) type.dtype = DType::f32;
+  return wide;
+}
+
+NarrowPorts narrow_ports(const LowerNode& node) {
+  if (node.precision != Precision::bf16 || kernels::bf16_kernel() == nullptr) return {};
+  if (node.node.is("Conv", "fovea")) return bf16_conv_ports(node);
+  if (node.node.is("Attention", "fovea")) return bf16_attention_ports(node);
+  if (node.node.is("MatMul", "fovea") || node.node.is("MatMul") || node.node.is("Gemm")) return bf16_linear_ports(node);
+  if (node.node.is("LayerNormalization") || node.node.is("RMSNormalization")) return norm_ports(node);
+  return {};
 }
 
 Result<StepPtr> make_step(const LowerNode& node, bool fast_kernels) {

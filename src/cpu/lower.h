@@ -42,6 +42,16 @@ struct LowerNode {
   }
 };
 
+/// The same node with f32 wherever an operand is kept in bf16: what the forms and sizes of nodes are read from.
+LowerNode as_f32(const LowerNode& node);
+
+/// Operands that a node's fast step can read and write in bf16, where its products are of bf16.
+struct NarrowPorts {
+  uint32_t inputs = 0;  // bit i: input i
+  bool output = false;  // output 0
+};
+NarrowPorts narrow_ports(const LowerNode& node);
+
 /// Makes a step, or nothing: then the next maker is asked, and in the end the reference kernel serves.
 using StepMaker = StepPtr (*)(const LowerNode&);
 

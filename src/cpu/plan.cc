@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cpu/lower.h"
 #include "cpu/memory_plan.h"
+#include "cpu/narrow.h"
 
 namespace fovea::cpu {
 namespace {
@@ -54,23 +55,41 @@ class PlanMaker {
   const Graph& graph() const { return plan_->graph_; }
 
   Result<void> make_steps(const passes::Operators& operators, PackedWeights& weights) {
+    std::vector<LowerNode> nodes;
     for (NodeId id : graph().order()) {
       const Node& node = graph().node(id);
       LowerNode lower{graph(), node, {}, {}, nullptr, weights, options_.threads, options_.precision};
-      for (ValueId v : node.inputs) lower.inputs.push_back(v == kNoValue ? TensorType{} : types_[at(v)]);
-      for (ValueId v : node.outputs) lower.outputs.push_back(v == kNoValue ? TensorType{} : types_[at(v)]);
       const auto known = operators.find(id);
-      const std::string label = node.label(graph());
       if (known != operators.end())
         lower.op = known->second;
       else
-        lower.op = FOVEA_TRY_AT(label, ops::parse_operator(node));
+        lower.op = FOVEA_TRY_AT(node.label(graph()), ops::parse_operator(node));
+      set_types(lower);
+      nodes.push_back(std::move(lower));
+    }
+    if (options_.fast_kernels && options_.precision == Precision::bf16) {
+      const std::vector<bool> narrow = narrow_values(graph(), nodes);
+      for (size_t v = 0; v < narrow.size(); ++v)
+        if (narrow[v]) types_[v].dtype = DType::bf16;
+      for (LowerNode& lower : nodes) set_types(lower);
+    }
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      const LowerNode& lower = nodes[i];
       if (options_.fast_kernels && make_view(lower)) continue;
+      const std::string label = lower.node.label(graph());
       StepPtr step = FOVEA_TRY_AT(label, make_step(lower, options_.fast_kernels));
       plan_->steps_.push_back({std::move(step), label, giga_macs(lower), 0});
-      nodes_.push_back(id);
+      nodes_.push_back(graph().order()[i]);
     }
     return {};
+  }
+
+  void set_types(LowerNode& lower) const {
+    const auto of = [&](ValueId v) { return v == kNoValue ? TensorType{} : types_[at(v)]; };
+    lower.inputs.clear();
+    lower.outputs.clear();
+    for (ValueId v : lower.node.inputs) lower.inputs.push_back(of(v));
+    for (ValueId v : lower.node.outputs) lower.outputs.push_back(of(v));
   }
 
   bool make_view(const LowerNode& node) {

@@ -17,38 +17,86 @@ HWY_BEFORE_NAMESPACE();
 namespace fovea::kernels {
 namespace HWY_NAMESPACE {
 
+#include "kernels/vector_bf16.inc.h"
 #include "kernels/vector_highway.inc.h"
 #include "kernels/vector_math.inc.h"
 
 using V = Vector;
 
-/// All rows, with one activation known where the loops are compiled.
-template <class Act>
-HWY_INLINE void rows_with(const Epilogue& e, const float* sums, int64_t sums_stride, int64_t rows, int64_t columns,
-                          float* c, int64_t c_stride, Act act) {
-  for_vectors(columns, [&](int64_t j, int64_t n) HWY_ATTR {
-    const V::F bias = e.bias != nullptr ? load_some(e.bias + j, n) : V::set(0.0f);
-    const V::F scale = e.scale != nullptr ? load_some(e.scale + j, n) : V::set(1.0f);
-    const float* residual = e.residual != nullptr ? e.residual + j : nullptr;
-    for (int64_t i = 0; i < rows; ++i) {
-      V::F x = V::fma(load_some(sums + i * sums_stride + j, n), scale, bias);
-      if (residual != nullptr && !e.residual_last) x = V::add(x, load_some(residual + i * e.residual_stride, n));
+/// How rows lie in memory: whole vectors are read and written, narrower ones through a copy.
+struct F32Rows {
+  HWY_INLINE static V::F load(const std::byte* p, int64_t n) { return load_some(reinterpret_cast<const float*>(p), n); }
+  HWY_INLINE static void store(std::byte* p, int64_t n, V::F x) { store_some(reinterpret_cast<float*>(p), n, x); }
+  static constexpr int64_t kBytes = 4;
+};
+struct Bf16Rows {
+  HWY_INLINE static V::F load(const std::byte* p, int64_t n) {
+    const auto* from = reinterpret_cast<const uint16_t*>(p);
+    if (n == V::kWidth) return load_bf16(from);
+    uint16_t copy[V::kWidth] = {};
+    for (int64_t i = 0; i < n; ++i) copy[i] = from[i];
+    return load_bf16(copy);
+  }
+  HWY_INLINE static void store(std::byte* p, int64_t n, V::F x) {
+    auto* to = reinterpret_cast<uint16_t*>(p);
+    if (n == V::kWidth) {
+      store_bf16(to, x);
+      return;
+    }
+    uint16_t copy[V::kWidth];
+    store_bf16(copy, x);
+    for (int64_t i = 0; i < n; ++i) to[i] = copy[i];
+  }
+  static constexpr int64_t kBytes = 2;
+};
+
+struct Block {
+  const Finish& finish;
+  const float* sums;
+  int64_t sums_stride, rows, columns;
+  const RowsOut& c;
+};
+
+/// All rows; what differs is known where the loops are compiled.
+template <class Residual, class Out, class Act>
+HWY_INLINE void rows_with(const Block& b, Act act) {
+  const Finish& f = b.finish;
+  const bool before = f.residual && !f.residual_last, behind = f.residual && f.residual_last;
+  for_vectors(b.columns, [&](int64_t j, int64_t n) HWY_ATTR {
+    const V::F bias = f.bias != nullptr ? load_some(f.bias + j, n) : V::set(0.0f);
+    const V::F scale = f.scale != nullptr ? load_some(f.scale + j, n) : V::set(1.0f);
+    const std::byte* residual = f.residual ? f.residual.data + j * Residual::kBytes : nullptr;
+    std::byte* c = b.c.data + j * Out::kBytes;
+    const float* sums = b.sums + j;
+    for (int64_t i = 0; i < b.rows; ++i) {
+      V::F x = V::fma(load_some(sums + i * b.sums_stride, n), scale, bias);
+      if (before) x = V::add(x, Residual::load(residual + i * f.residual.stride * Residual::kBytes, n));
       x = act(x);
-      if (residual != nullptr && e.residual_last) x = V::add(x, load_some(residual + i * e.residual_stride, n));
-      store_some(c + i * c_stride + j, n, x);
+      if (behind) x = V::add(x, Residual::load(residual + i * f.residual.stride * Residual::kBytes, n));
+      Out::store(c + i * b.c.stride * Out::kBytes, n, x);
     }
   });
 }
 
-void finish(const Epilogue& e, const float* sums, int64_t sums_stride, int64_t rows, int64_t columns, float* c,
-            int64_t c_stride) {
-  const auto run = [&](auto act) HWY_ATTR { rows_with(e, sums, sums_stride, rows, columns, c, c_stride, act); };
-  switch (e.activation.kind) {
-    case ActivationKind::none: return run([](V::F x) HWY_ATTR { return x; });
-    case ActivationKind::relu: return run([](V::F x) HWY_ATTR { return V::max(V::set(0.0f), x); });
-    case ActivationKind::hard_swish: return run([](V::F x) HWY_ATTR { return vector_hard_swish<V>(x); });
-    default: return run([&e](V::F x) HWY_ATTR { return vector_activation<V>(x, e.activation); });
+template <class Residual, class Out>
+HWY_INLINE void with_activation(const Block& b) {
+  const Activation& a = b.finish.activation;
+  switch (a.kind) {
+    case ActivationKind::none: return rows_with<Residual, Out>(b, [](V::F x) HWY_ATTR { return x; });
+    case ActivationKind::relu:
+      return rows_with<Residual, Out>(b, [](V::F x) HWY_ATTR { return V::max(V::set(0.0f), x); });
+    case ActivationKind::hard_swish:
+      return rows_with<Residual, Out>(b, [](V::F x) HWY_ATTR { return vector_hard_swish<V>(x); });
+    default: return rows_with<Residual, Out>(b, [&a](V::F x) HWY_ATTR { return vector_activation<V>(x, a); });
   }
+}
+
+void finish(const Finish& f, const float* sums, int64_t sums_stride, int64_t rows, int64_t columns, const RowsOut& c) {
+  const Block b{f, sums, sums_stride, rows, columns, c};
+  if (f.residual.bf16)
+    c.bf16 ? with_activation<Bf16Rows, Bf16Rows>(b) : with_activation<Bf16Rows, F32Rows>(b);
+  else
+    c.bf16 ? with_activation<F32Rows, Bf16Rows>(b) : with_activation<F32Rows, F32Rows>(b);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -61,10 +109,10 @@ namespace {
 HWY_EXPORT(finish);
 }  // namespace
 
-void finish_rows(const Epilogue& epilogue, const float* sums, int64_t sums_stride, int64_t rows, int64_t columns,
-                 float* c, int64_t c_stride) {
+void finish_rows(const Finish& f, const float* sums, int64_t sums_stride, int64_t rows, int64_t columns,
+                 const RowsOut& c) {
   obey_active_isa();
-  HWY_DYNAMIC_DISPATCH(finish)(epilogue, sums, sums_stride, rows, columns, c, c_stride);
+  HWY_DYNAMIC_DISPATCH(finish)(f, sums, sums_stride, rows, columns, c);
 }
 
 }  // namespace fovea::kernels

@@ -37,7 +37,7 @@ struct Vector {
   /// a < b ? yes : no
   FOVEA_VECTOR_INLINE static F select_less(F a, F b, F yes, F no) { return hn::IfThenElse(hn::Lt(a, b), yes, no); }
   /// isnan(x) ? yes : no
-  FOVEA_VECTOR_INLINE static F select_nan(F x, F yes, F no) { return hn::IfThenElse(hn::Ne(x, x), yes, no); }
+  FOVEA_VECTOR_INLINE static F select_nan(F x, F yes, F no) { return hn::IfThenElse(hn::IsNaN(x), yes, no); }
   FOVEA_VECTOR_INLINE static float sum(F a) { return hn::GetLane(hn::SumOfLanes(D(), a)); }
   FOVEA_VECTOR_INLINE static float largest(F a) {
 #if HWY_TARGET == HWY_EMU128

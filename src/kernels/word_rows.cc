@@ -12,44 +12,75 @@ HWY_BEFORE_NAMESPACE();
 namespace fovea::kernels {
 namespace HWY_NAMESPACE {
 
-namespace hn = hwy::HWY_NAMESPACE;
+#include "kernels/vector_bf16.inc.h"
 
-using D = hn::CappedTag<float, 16>;
-using DU = hn::RebindToUnsigned<D>;
+constexpr auto kWidth = static_cast<int64_t>(hb::MaxLanes(WideFloat()));
 
-/// bf16(x) in the upper half of each word, whose lower half is not cleared.
-HWY_INLINE hn::Vec<DU> rounded(hn::Vec<D> x) {
-  const DU du;
-  const auto bits = hn::BitCast(du, x);
-  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1));
-  const auto up = hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fff)));
-  // Rounding might carry a NaN's payload away.
-  return hn::IfThenElse(hn::RebindMask(du, hn::Ne(x, x)), hn::Set(du, 0x7fc00000), up);
+/// step(i) for whole vectors, rest(i, count) for what is left.
+template <class Step, class Rest>
+HWY_INLINE void for_row(int64_t n, Step step, Rest rest) {
+  int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) step(i);
+  if (i < n) rest(i, n - i);
 }
 
-void pair(const float* even, const float* odd, int64_t n, uint32_t* words) {
-  const D d;
-  const DU du;
-  constexpr auto kWidth = static_cast<int64_t>(hn::MaxLanes(D()));
-  const auto high = hn::Set(du, 0xffff0000u);
-  int64_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) {
-    const auto low = hn::ShiftRight<16>(rounded(hn::LoadU(d, even + i)));
-    const auto upper = odd == nullptr ? hn::Zero(du) : hn::And(rounded(hn::LoadU(d, odd + i)), high);
-    hn::StoreU(hn::Or(low, upper), du, words + i);
-  }
-  if (i < n) {
-    float tail[2][kWidth] = {};
-    uint32_t made[kWidth];
-    for (int64_t j = i; j < n; ++j) {
-      tail[0][j - i] = even[j];
-      tail[1][j - i] = odd == nullptr ? 0 : odd[j];
-    }
-    hn::StoreU(
-        hn::Or(hn::ShiftRight<16>(rounded(hn::LoadU(d, tail[0]))), hn::And(rounded(hn::LoadU(d, tail[1])), high)), du,
-        made);
-    for (int64_t j = i; j < n; ++j) words[j] = made[j - i];
-  }
+HWY_INLINE hb::Vec<WideWord> paired(hb::Vec<WideWord> low, hb::Vec<WideWord> high) {
+  return hb::Or(low, hb::And(high, hb::Set(WideWord(), 0xffff0000u)));
+}
+
+void pair_f32(const float* even, const float* odd, int64_t n, uint32_t* words) {
+  const WideWord du;
+  const auto step = [&](const float* low, const float* high, uint32_t* to) HWY_ATTR {
+    const auto upper = high == nullptr ? hb::Zero(du) : rounded_bf16(hb::LoadU(WideFloat(), high));
+    hb::StoreU(paired(hb::ShiftRight<16>(rounded_bf16(hb::LoadU(WideFloat(), low))), upper), du, to);
+  };
+  for_row(
+      n, [&](int64_t i) HWY_ATTR { step(even + i, odd ? odd + i : nullptr, words + i); },
+      [&](int64_t i, int64_t count) HWY_ATTR {
+        float low[kWidth] = {}, high[kWidth] = {};
+        uint32_t made[kWidth];
+        for (int64_t j = 0; j < count; ++j) low[j] = even[i + j], high[j] = odd ? odd[i + j] : 0;
+        step(low, high, made);
+        for (int64_t j = 0; j < count; ++j) words[i + j] = made[j];
+      });
+}
+
+void pair_bf16(const uint16_t* even, const uint16_t* odd, int64_t n, uint32_t* words) {
+  const WideWord du;
+  for_row(
+      n,
+      [&](int64_t i) HWY_ATTR {
+        const auto low = hb::PromoteTo(du, hb::LoadU(BriefWord(), even + i));
+        const auto high = odd ? hb::PromoteTo(du, hb::LoadU(BriefWord(), odd + i)) : hb::Zero(du);
+        hb::StoreU(hb::Or(low, hb::ShiftLeft<16>(high)), du, words + i);
+      },
+      [&](int64_t i, int64_t count) {
+        for (int64_t j = i; j < i + count; ++j) words[j] = even[j] | static_cast<uint32_t>(odd ? odd[j] : 0) << 16;
+      });
+}
+
+void narrow(const float* x, int64_t n, uint16_t* y) {
+  for_row(
+      n, [&](int64_t i) HWY_ATTR { store_bf16(y + i, hb::LoadU(WideFloat(), x + i)); },
+      [&](int64_t i, int64_t count) HWY_ATTR {
+        float from[kWidth] = {};
+        uint16_t to[kWidth];
+        for (int64_t j = 0; j < count; ++j) from[j] = x[i + j];
+        store_bf16(to, hb::LoadU(WideFloat(), from));
+        for (int64_t j = 0; j < count; ++j) y[i + j] = to[j];
+      });
+}
+
+void widen(const uint16_t* x, int64_t n, float* y) {
+  for_row(
+      n, [&](int64_t i) HWY_ATTR { hb::StoreU(load_bf16(x + i), WideFloat(), y + i); },
+      [&](int64_t i, int64_t count) HWY_ATTR {
+        uint16_t from[kWidth] = {};
+        float to[kWidth];
+        for (int64_t j = 0; j < count; ++j) from[j] = x[i + j];
+        hb::StoreU(load_bf16(from), WideFloat(), to);
+        for (int64_t j = 0; j < count; ++j) y[i + j] = to[j];
+      });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -59,12 +90,29 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace fovea::kernels {
 namespace {
-HWY_EXPORT(pair);
+HWY_EXPORT(pair_f32);
+HWY_EXPORT(pair_bf16);
+HWY_EXPORT(narrow);
+HWY_EXPORT(widen);
+
+const uint16_t* bits(const bf16* x) { return reinterpret_cast<const uint16_t*>(x); }
 }  // namespace
 
 void pair_rows(const float* even, const float* odd, int64_t n, uint32_t* words) {
   obey_active_isa();
-  HWY_DYNAMIC_DISPATCH(pair)(even, odd, n, words);
+  HWY_DYNAMIC_DISPATCH(pair_f32)(even, odd, n, words);
+}
+void pair_rows(const bf16* even, const bf16* odd, int64_t n, uint32_t* words) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(pair_bf16)(bits(even), bits(odd), n, words);
+}
+void narrow_row(const float* x, int64_t n, bf16* y) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(narrow)(x, n, reinterpret_cast<uint16_t*>(y));
+}
+void widen_row(const bf16* x, int64_t n, float* y) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(widen)(bits(x), n, y);
 }
 
 }  // namespace fovea::kernels

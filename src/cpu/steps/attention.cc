@@ -101,7 +101,7 @@ class AttentionStep final : public Step {
     for (int64_t i = 0; i < count; ++i) {
       float* to = scratch + query_rows_ + i * op_.depth;
       rows[i] = to;
-      query_row(op_, x, b, h, first + i, scratch + row_, to);
+      query_row(op_, x, x.q + op_.q.at(b, h, first + i, 0), op_.q.channel, first + i, scratch + row_, to);
     }
     float* scores = scratch + scores_;
     product(scores_kernel_, rows, count, op_.depth, scratch + packed_k_, op_.keys, scores, score_stride_);

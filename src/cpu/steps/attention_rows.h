@@ -27,11 +27,9 @@ inline void turned_row(const ops::FoveaAttention& op, const AttentionOperands& x
     kernels::rope_row(row, x.cos + t * op.depth, x.sin + t * op.depth, op.depth, op.rope.interleaved, to);
 }
 
-/// Row `token` of a head's Q at `to`, turned where it is to be, and scaled.
-inline void query_row(const ops::FoveaAttention& op, const AttentionOperands& x, int64_t batch, int64_t head,
+/// Row `token` of a head's Q, which lies at `from`, at `to`: turned where it is to be, and scaled.
+inline void query_row(const ops::FoveaAttention& op, const AttentionOperands& x, const float* from, int64_t channel,
                       int64_t token, float* copy, float* to) {
-  const float* from = x.q + op.q.at(batch, head, token, 0);
-  int64_t channel = op.q.channel;
   if (op.rope_q) {
     turned_row(op, x, from, channel, token, copy, to);
     from = to;

@@ -1,6 +1,8 @@
 // The step of fovea.Attention with products in bf16; softmax and sums are f32. For each head K and V are packed once;
 // a block of query rows goes through both products while its scores are in the cache. Threads share out (head, block)
 // pairs; one whose part begins within a head packs that head for itself.
+#include <cstring>
+
 #include "base/checked.h"
 #include "base/cpu_features.h"
 #include "cpu/steps/attention_rows.h"
@@ -18,8 +20,12 @@ class Bf16AttentionStep final : public Step {
  public:
   Bf16AttentionStep(const LowerNode& node, const ops::FoveaAttention& op, const kernels::WordKernel& kernel)
       : op_(op), kernel_(kernel), threads_(std::max(node.threads, 1)) {
-    for (size_t i = 0; i < 6; ++i) inputs_[i] = node.in(i);
+    for (size_t i = 0; i < 6; ++i) {
+      inputs_[i] = node.in(i);
+      narrow_[i] = node.has(i) && node.inputs[i].dtype == DType::bf16;
+    }
     output_ = node.out();
+    narrow_y_ = node.outputs[0].dtype == DType::bf16;
     if (node.has(3)) {
       const Shape strides = ops::broadcast_strides(node.shape(3), Shape{op.batch, op.heads, op.queries, op.keys});
       std::ranges::copy(strides, mask_strides_);
@@ -53,7 +59,7 @@ class Bf16AttentionStep final : public Step {
   Result<void> run(const Bindings& b) const override {
     const AttentionOperands x{b.f32(inputs_[0]), b.f32(inputs_[1]), b.f32(inputs_[2]),
                               b.f32(inputs_[3]), b.f32(inputs_[4]), b.f32(inputs_[5])};
-    float* y = b.f32_mutable(output_);
+    auto* y = static_cast<std::byte*>(b.at_mutable(output_));
     b.pool->parallel_for(op_.batch * op_.heads * blocks_, 1, [&](int64_t begin, int64_t end, int worker) {
       std::byte* scratch = static_cast<std::byte*>(b.scratch) + worker * worker_bytes_;
       for (int64_t i = begin; i < end; ++i) {
@@ -75,6 +81,13 @@ class Bf16AttentionStep final : public Step {
     pack_values(x, b, h, at(row_), reinterpret_cast<uint32_t*>(scratch + packed_v_));
   }
 
+  /// n floats of operand i (0 Q, 1 K, 2 V) from element `offset` on; through `room` where they are kept in bf16.
+  const float* wide_row(size_t i, const float* operand, int64_t offset, int64_t n, float* room) const {
+    if (!narrow_[i]) return operand + offset;
+    kernels::widen_row(reinterpret_cast<const bf16*>(operand) + offset, n, room);
+    return room;
+  }
+
   /// Keys are the columns of the first product: a panel is their rows, turned round word by word.
   void pack_keys(const AttentionOperands& x, int64_t b, int64_t h, float* room, std::byte* rows, uint32_t* to) const {
     const int64_t columns = kernel_.columns, row_bytes = depth_words_ * 4;
@@ -91,7 +104,13 @@ class Bf16AttentionStep final : public Step {
           std::fill_n(row, row_bytes, std::byte{0});
           continue;
         }
-        const float* from = x.k + op_.k.at(b, h, token, 0);
+        const int64_t offset = op_.k.at(b, h, token, 0);
+        if (narrow_[1] && !op_.rope_k) {
+          std::memcpy(row, reinterpret_cast<const bf16*>(x.k) + offset, static_cast<size_t>(op_.depth) * 2);
+          std::fill(row + op_.depth * 2, row + row_bytes, std::byte{0});
+          continue;
+        }
+        const float* from = wide_row(1, x.k, offset, op_.depth, room + 2 * op_.depth);
         if (op_.rope_k) {
           turned_row(op_, x, from, op_.k.channel, token, room, room + op_.depth);
           from = room + op_.depth;
@@ -115,19 +134,25 @@ class Bf16AttentionStep final : public Step {
       kernels::scale_row(from, op_.v.channel, 1, copy, op_.value_depth);
       return copy;
     };
-    for (int64_t word = 0; word < key_words_; ++word) {
-      const float *even = row(2 * word, room), *odd = row(2 * word + 1, room + op_.value_depth);
-      for (int64_t first = 0, p = 0; first < op_.value_depth; first += columns, ++p) {
-        const int64_t count = std::min(columns, op_.value_depth - first);
-        uint32_t* out = to + p * panel + word * columns;
+    const auto narrow_row = [&](int64_t token) {
+      return token < op_.keys ? reinterpret_cast<const bf16*>(x.v) + op_.v.at(b, h, token, 0) : nullptr;
+    };
+    const auto pair = [&](const auto* even, const auto* odd, uint32_t* word) {
+      for (int64_t first = 0; first < op_.value_depth; first += columns, word += panel) {
         if (even == nullptr) {
-          std::fill_n(out, columns, 0u);
+          std::fill_n(word, columns, 0u);
           continue;
         }
-        kernels::pair_rows(even + first, odd ? odd + first : nullptr, count, out);
-        std::fill(out + count, out + columns, 0u);
+        const int64_t count = std::min(columns, op_.value_depth - first);
+        kernels::pair_rows(even + first, odd ? odd + first : nullptr, count, word);
+        std::fill(word + count, word + columns, 0u);
       }
-    }
+    };
+    for (int64_t word = 0; word < key_words_; ++word)
+      if (narrow_[2])
+        pair(narrow_row(2 * word), narrow_row(2 * word + 1), to + word * columns);
+      else
+        pair(row(2 * word, room), row(2 * word + 1, room + op_.value_depth), to + word * columns);
   }
 
   void narrow(const float* from, int64_t n, int64_t words, std::byte* to) const {
@@ -136,13 +161,14 @@ class Bf16AttentionStep final : public Step {
   }
 
   void run_block(const AttentionOperands& x, int64_t head, int64_t first, int64_t count, std::byte* scratch,
-                 float* y) const {
+                 std::byte* y) const {
     static constexpr int64_t kOneTap[] = {0};
     const int64_t b = head / op_.heads, h = head % op_.heads;
     const auto floats = [&](int64_t part) { return reinterpret_cast<float*>(scratch + part); };
     float* room = floats(row_);
     for (int64_t i = 0; i < count; ++i) {
-      query_row(op_, x, b, h, first + i, room, room + op_.depth);
+      const float* from = wide_row(0, x.q, op_.q.at(b, h, first + i, 0), op_.depth, room + 2 * op_.depth);
+      query_row(op_, x, from, op_.q.channel, first + i, room, room + op_.depth);
       narrow(room + op_.depth, op_.depth, depth_words_, scratch + queries_ + i * query_stride_);
     }
     kernels::WordBlock block;
@@ -173,17 +199,19 @@ class Bf16AttentionStep final : public Step {
     block.a_stride = score_stride_ * 4;
     block.words = key_words_;
     const int64_t stride = op_.heads * op_.value_depth;
-    float* out = y + ((b * op_.queries + first) * op_.heads + h) * op_.value_depth;
+    const int64_t at = ((b * op_.queries + first) * op_.heads + h) * op_.value_depth;
     multiply_words(kernel_, block, reinterpret_cast<const uint32_t*>(scratch + packed_v_), op_.value_depth, 0,
                    kernels::panel_count(kernel_, op_.value_depth), scratch + values_,
-                   [&](int64_t column, int64_t columns, const void* sums) {
+                   [&](int64_t column, int64_t columns, void* sums) {
                      for (int64_t i = 0; i < count; ++i) {
-                       const float* from = static_cast<const float*>(sums) + i * kernel_.columns;
-                       float* to = out + i * stride + column;
+                       float* from = static_cast<float*>(sums) + i * kernel_.columns;
+                       const int64_t to = at + i * stride + column;
+                       float* made = narrow_y_ ? from : reinterpret_cast<float*>(y) + to;
                        if (op_.nan_to_zero && factors[i] != factors[i])
-                         std::fill_n(to, columns, 0.0f);
+                         std::fill_n(made, columns, 0.0f);
                        else
-                         kernels::scale_row(from, 1, factors[i], to, columns);
+                         kernels::scale_row(from, 1, factors[i], made, columns);
+                       if (narrow_y_) kernel_.narrow(made, columns, reinterpret_cast<bf16*>(y) + to);
                      }
                    });
   }
@@ -192,6 +220,7 @@ class Bf16AttentionStep final : public Step {
   const kernels::WordKernel& kernel_;
   int threads_;
   ValueId inputs_[6] = {}, output_ = kNoValue;
+  bool narrow_[6] = {}, narrow_y_ = false;
   int64_t mask_strides_[4] = {};
   int64_t depth_words_ = 0, key_words_ = 0, rows_ = 0, blocks_ = 0, score_stride_ = 0, query_stride_ = 0;
   // Parts of a worker's scratch memory, in bytes from its begin.
@@ -200,10 +229,17 @@ class Bf16AttentionStep final : public Step {
 
 }  // namespace
 
+NarrowPorts bf16_attention_ports(const LowerNode& node) {
+  const auto* op = dynamic_cast<const ops::FoveaAttention*>(node.op.get());
+  if (make_bf16_attention_step(node) == nullptr) return {};
+  const uint32_t dense = (op->q.channel == 1 ? 1 : 0) | (op->k.channel == 1 ? 2 : 0) | (op->v.channel == 1 ? 4 : 0);
+  return {dense, true};
+}
+
 StepPtr make_bf16_attention_step(const LowerNode& node) {
   const kernels::WordKernel* kernel = kernels::bf16_kernel();
   const auto* op = dynamic_cast<const ops::FoveaAttention*>(node.op.get());
-  if (node.precision != Precision::bf16 || kernel == nullptr || op == nullptr || !all_f32(node)) return nullptr;
+  if (node.precision != Precision::bf16 || kernel == nullptr || op == nullptr || !all_f32(as_f32(node))) return nullptr;
   if (node.has(3) && (node.shape(3).empty() || node.shape(3).back() != op->keys)) return nullptr;
   return std::make_unique<Bf16AttentionStep>(node, *op, *kernel);
 }

@@ -1,5 +1,7 @@
 // Steps of fovea.Conv with products in bf16: the image is rounded into a padded copy once, from which the tiles read
 // their rows; sums and all that follows them are f32.
+#include <cstring>
+
 #include "base/error.h"
 #include "cpu/steps/conv_geometry.h"
 #include "cpu/steps/gemm_run.h"
@@ -38,6 +40,9 @@ class Bf16ConvStep final : public Step {
         kernel_(kernel),
         packed_(std::move(packed)),
         fused_(fused),
+        narrow_x_(node.inputs[0].dtype == DType::bf16),
+        narrow_residual_(fused.residual != kNoValue && node.inputs[3].dtype == DType::bf16),
+        narrow_y_(node.outputs[0].dtype == DType::bf16),
         image_(g.shape, g.in_channels(), 2, folds_kernel_row(g)),
         panels_(kernels::panel_count(kernel, g.out_per_group)),
         group_words_(panels_ * kernels::panel_words(kernel, depth_of(g).taps, depth_of(g).depth)),
@@ -52,8 +57,10 @@ class Bf16ConvStep final : public Step {
 
   Result<void> run(const Bindings& b) const override {
     auto* images = static_cast<std::byte*>(b.scratch);
-    const Operands o{b.f32(fused_.bias), b.f32(fused_.residual), b.f32_mutable(y_)};
-    copy_images(b.f32(x_), images, *b.pool);
+    const Operands o{b.f32(fused_.bias),
+                     rows_in(b, fused_.residual, g_.out_channels(), narrow_residual_),
+                     {static_cast<std::byte*>(b.at_mutable(y_)), g_.out_channels(), narrow_y_}};
+    copy_images(static_cast<const std::byte*>(b.at(x_)), images, *b.pool);
     const auto sums = [&](int worker) { return images + images_bytes_ + worker * worker_bytes_; };
     const int64_t lines = g_.batch * g_.shape.out_height, all = g_.groups * panels_;
     const int64_t macs = g_.shape.out_width * g_.shape.taps() * g_.in_per_group * g_.out_channels();  // of a line
@@ -76,25 +83,29 @@ class Bf16ConvStep final : public Step {
 
  private:
   struct Operands {
-    const float *bias, *residual;
-    float* y;
+    const float* bias;
+    kernels::RowsIn residual;
+    kernels::RowsOut y;
   };
 
   int64_t rows_of(int64_t lines) const { return (lines - 1) * image_.pitch() + g_.shape.out_width; }
 
-  void copy_images(const float* x, std::byte* images, ThreadPool& pool) const {
+  void copy_images(const std::byte* x, std::byte* images, ThreadPool& pool) const {
     const int64_t channels = g_.in_channels(), lines = image_.lines();
-    const int64_t in_floats = g_.shape.in_height * g_.shape.in_width * channels;
+    const int64_t numbers = g_.shape.in_height * g_.shape.in_width * channels, bytes = narrow_x_ ? 2 : 4;
     std::fill_n(images + g_.batch * image_.bytes(), images_bytes_ - g_.batch * image_.bytes(), std::byte{0});
     pool.parallel_for(g_.batch * lines, 4, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
-        const float* from = x + i / lines * in_floats;
+        const std::byte* from = x + i / lines * numbers * bytes;
         image_.fill(
             i % lines, images + i / lines * image_.bytes(),
             [&](std::byte* to, int64_t pixels) { std::fill_n(to, pixels * channels * 2, std::byte{0}); },
             [&](int64_t y, int64_t column, std::byte* to, int64_t pixels) {
-              kernel_.narrow(from + (y * g_.shape.in_width + column) * channels, pixels * channels,
-                             reinterpret_cast<bf16*>(to));
+              const std::byte* at = from + (y * g_.shape.in_width + column) * channels * bytes;
+              if (narrow_x_)
+                std::memcpy(to, at, static_cast<size_t>(pixels * channels * 2));
+              else
+                kernel_.narrow(reinterpret_cast<const float*>(at), pixels * channels, reinterpret_cast<bf16*>(to));
             });
       }
     });
@@ -130,17 +141,16 @@ class Bf16ConvStep final : public Step {
 
   void finish(const Operands& o, int64_t line, int64_t count, int64_t column, int64_t columns,
               const float* sums) const {
-    const int64_t channels = g_.out_channels(), width = g_.shape.out_width;
-    kernels::Epilogue e;
-    e.bias = o.bias ? o.bias + column : nullptr;
-    e.residual_stride = channels;
-    e.residual_last = fused_.residual_last;
-    e.activation = fused_.activation;
+    const int64_t width = g_.shape.out_width;
+    kernels::Finish f;
+    f.bias = o.bias ? o.bias + column : nullptr;
+    f.residual_last = fused_.residual_last;
+    f.activation = fused_.activation;
     for (int64_t i = 0; i < count; ++i) {
-      const int64_t at = (line + i) * width * channels + column;
-      e.residual = o.residual ? o.residual + at : nullptr;
-      kernels::finish_rows(e, sums + i * image_.pitch() * kernel_.columns, kernel_.columns, width, columns, o.y + at,
-                           channels);
+      const int64_t row = (line + i) * width;
+      f.residual = o.residual.at(row, column);
+      kernels::finish_rows(f, sums + i * image_.pitch() * kernel_.columns, kernel_.columns, width, columns,
+                           o.y.at(row, column));
     }
   }
 
@@ -149,6 +159,7 @@ class Bf16ConvStep final : public Step {
   const kernels::WordKernel& kernel_;
   Tensor packed_;
   ConvEpilogue fused_;
+  bool narrow_x_, narrow_residual_, narrow_y_;
   PhasedImage image_;
   int64_t panels_, group_words_, words_, images_bytes_;
   int threads_;
@@ -157,11 +168,17 @@ class Bf16ConvStep final : public Step {
 
 }  // namespace
 
+NarrowPorts bf16_conv_ports(const LowerNode& node) {
+  const auto g = conv_geometry(node);
+  if (node.constant(1) == nullptr || !g || !conv_epilogue(node) || g->in_per_group == 1) return {};
+  return {node.has(3) ? 0b1001u : 0b1u, true};
+}
+
 StepPtr make_bf16_conv_step(const LowerNode& node) {
   const kernels::WordKernel* kernel = kernels::bf16_kernel();
   const Tensor* weight = node.constant(1);
   if (node.precision != Precision::bf16 || kernel == nullptr || weight == nullptr) return nullptr;
-  const auto g = conv_geometry(node);
+  const auto g = conv_geometry(as_f32(node));
   const auto fused = conv_epilogue(node);
   if (!g || !fused || g->in_per_group == 1) return nullptr;
   if (StepPtr step = make_bf16_pointwise_step(node, *g, *fused)) return step;

@@ -1,5 +1,7 @@
 // Steps of linear layers and pointwise convolutions with products in bf16: rows are rounded as they are staged for a
 // block; sums and all that follows them are f32.
+#include <cstring>
+
 #include "base/error.h"
 #include "cpu/steps/conv_geometry.h"
 #include "cpu/steps/gemm_run.h"
@@ -30,6 +32,9 @@ class Bf16LinearStep final : public Step {
         y_(node.out()),
         form_(form),
         grid_(grid),
+        narrow_a_(node.inputs[0].dtype == DType::bf16),
+        narrow_residual_(form.residual != kNoValue && node.inputs[3].dtype == DType::bf16),
+        narrow_y_(node.outputs[0].dtype == DType::bf16),
         kernel_(kernel),
         packed_(std::move(packed)),
         rows_(element_count(node.out_shape()) / form.columns),
@@ -42,7 +47,10 @@ class Bf16LinearStep final : public Step {
         threads_(std::max(node.threads, 1)) {}
 
   Result<void> run(const Bindings& b) const override {
-    const Operands o{b.f32(a_), b.f32(form_.bias), b.f32(form_.residual), b.f32_mutable(y_)};
+    const Operands o{static_cast<const std::byte*>(b.at(a_)),
+                     b.f32(form_.bias),
+                     rows_in(b, form_.residual, form_.columns, narrow_residual_),
+                     {static_cast<std::byte*>(b.at_mutable(y_)), form_.columns, narrow_y_}};
     const auto scratch = [&](int worker) { return static_cast<std::byte*>(b.scratch) + worker * worker_bytes_; };
     const int64_t tiles = ceil_div(rows_, 16), macs = form_.depth * form_.columns;
     constexpr int64_t kGrainMacs = 1 << 19;  // multiply-adds that are worth a thread
@@ -66,8 +74,10 @@ class Bf16LinearStep final : public Step {
 
  private:
   struct Operands {
-    const float *a, *bias, *residual;
-    float* y;
+    const std::byte* a;
+    const float* bias;
+    kernels::RowsIn residual;
+    kernels::RowsOut y;
   };
 
   void multiply(const Operands& o, int64_t begin, int64_t end, int64_t first, int64_t last, std::byte* scratch) const {
@@ -83,29 +93,33 @@ class Bf16LinearStep final : public Step {
       stage(o.a, m, count, scratch);
       multiply_words(kernel_, block, packed_.data<uint32_t>(), form_.columns, first, last, scratch + staged_bytes_,
                      [&](int64_t column, int64_t columns, const void* sums) {
-                       kernels::Epilogue e;
-                       e.bias = o.bias ? o.bias + column : nullptr;
-                       e.residual = o.residual ? o.residual + m * form_.columns + column : nullptr;
-                       e.residual_stride = form_.columns;
-                       e.residual_last = form_.residual_last;
-                       e.activation = form_.activation;
-                       kernels::finish_rows(e, static_cast<const float*>(sums), kernel_.columns, count, columns,
-                                            o.y + m * form_.columns + column, form_.columns);
+                       kernels::Finish f;
+                       f.bias = o.bias ? o.bias + column : nullptr;
+                       f.residual = o.residual.at(m, column);
+                       f.residual_last = form_.residual_last;
+                       f.activation = form_.activation;
+                       kernels::finish_rows(f, static_cast<const float*>(sums), kernel_.columns, count, columns,
+                                            o.y.at(m, column));
                      });
     }
   }
 
-  void stage(const float* a, int64_t first, int64_t count, std::byte* to) const {
-    const auto row_bytes = static_cast<size_t>(words_) * 4, used = static_cast<size_t>(form_.depth) * 2;
+  void stage(const std::byte* a, int64_t first, int64_t count, std::byte* to) const {
+    const int64_t used = form_.depth * 2;
     for (int64_t i = 0; i < count; ++i, to += stride_) {
-      kernel_.narrow(a + grid_.offset(first + i), form_.depth, reinterpret_cast<bf16*>(to));
-      std::fill(to + used, to + row_bytes, std::byte{0});
+      const int64_t from = grid_.offset(first + i);
+      if (narrow_a_)
+        std::memcpy(to, a + from * 2, static_cast<size_t>(used));
+      else
+        kernel_.narrow(reinterpret_cast<const float*>(a) + from, form_.depth, reinterpret_cast<bf16*>(to));
+      std::fill(to + used, to + words_ * 4, std::byte{0});
     }
   }
 
   ValueId a_, y_;
   LinearForm form_;
   RowGrid grid_;
+  bool narrow_a_, narrow_residual_, narrow_y_;
   const kernels::WordKernel& kernel_;
   Tensor packed_;
   int64_t rows_, words_, stride_, block_, panels_, staged_bytes_, worker_bytes_;
@@ -133,9 +147,14 @@ StepPtr make_step_of(const LowerNode& node, const LinearForm& form, const RowGri
 }  // namespace
 
 StepPtr make_bf16_linear_step(const LowerNode& node) {
-  const auto form = linear_form(node);
+  const auto form = linear_form(as_f32(node));
   if (!form) return nullptr;
   return make_step_of(node, *form, {1, element_count(node.out_shape()) / form->columns, 0, 0, form->depth});
+}
+
+NarrowPorts bf16_linear_ports(const LowerNode& node) {
+  if (!linear_form(node)) return {};
+  return {node.has(3) ? 0b1001u : 0b1u, true};
 }
 
 StepPtr make_bf16_pointwise_step(const LowerNode& node, const ConvGeometry& g, const ConvEpilogue& fused) {

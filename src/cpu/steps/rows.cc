@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "cpu/steps/steps.h"
 #include "kernels/elementwise.h"
+#include "kernels/word_rows.h"
 #include "ops/normalization.h"
 #include "ops/reduce.h"
 #include "ops/shapes.h"
@@ -47,31 +48,39 @@ class NormStep final : public Step {
         length_(length),
         rows_(element_count(node.out_shape()) / length),
         epsilon_(epsilon),
-        rms_(rms) {}
+        rms_(rms),
+        narrow_(node.outputs[0].dtype == DType::bf16),
+        threads_(std::max(node.threads, 1)) {}
 
   Result<void> run(const Bindings& b) const override {
     const float *x = b.f32(x_), *scale = b.f32(scale_), *bias = b.f32(bias_);
-    float* y = b.f32_mutable(y_);
-    b.pool->parallel_for(rows_, row_grain(length_), [&](int64_t begin, int64_t end, int) {
+    auto* y = static_cast<std::byte*>(b.at_mutable(y_));
+    b.pool->parallel_for(rows_, row_grain(length_), [&](int64_t begin, int64_t end, int worker) {
+      float* wide = static_cast<float*>(b.scratch) + worker * row_floats();
       for (int64_t r = begin; r < end; ++r) {
         const float* from = x + r * length_;
-        float* to = y + r * length_;
+        float* to = narrow_ ? wide : reinterpret_cast<float*>(y) + r * length_;
         if (rms_)
           kernels::rms_norm_row(from, scale, epsilon_, to, length_);
         else
           kernels::layer_norm_row(from, scale, bias, epsilon_, to, length_);
+        if (narrow_) kernels::narrow_row(wide, length_, reinterpret_cast<bf16*>(y) + r * length_);
       }
     });
     return {};
   }
   std::string kernel() const override { return rms_ ? "rms_norm" : "layer_norm"; }
-  bool may_overwrite(size_t input) const override { return input == 0; }
+  int64_t scratch_bytes() const override { return narrow_ ? threads_ * row_floats() * 4 : 0; }
+  bool may_overwrite(size_t input) const override { return input == 0 && !narrow_; }
 
  private:
+  int64_t row_floats() const { return round_up(length_, 16); }
+
   ValueId x_, scale_, bias_, y_;
   int64_t length_, rows_;
   float epsilon_;
-  bool rms_;
+  bool rms_, narrow_;
+  int threads_;
 };
 
 /// y[o, i] = factor * sum over r of x[o, r, i].
@@ -145,8 +154,10 @@ StepPtr make_softmax_step(const LowerNode& node) {
   return std::make_unique<SoftmaxStep>(node, ops::extent_product(node.shape(0), axis, rank));
 }
 
+NarrowPorts norm_ports(const LowerNode& node) { return {0, make_norm_step(node) != nullptr}; }
+
 StepPtr make_norm_step(const LowerNode& node) {
-  if (!all_f32(node)) return nullptr;
+  if (!all_f32(as_f32(node)) || node.inputs[0].dtype != DType::f32) return nullptr;
   for (size_t i = 1; i < node.node.outputs.size(); ++i)
     if (node.node.outputs[i] != kNoValue) return nullptr;
   const auto rank = static_cast<int64_t>(node.shape(0).size());

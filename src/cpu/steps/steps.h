@@ -4,6 +4,7 @@
 
 #include "cpu/lower.h"
 #include "kernels/activation.h"
+#include "kernels/finish.h"
 
 namespace fovea::cpu {
 
@@ -30,6 +31,12 @@ StepPtr make_expand_step(const LowerNode& node);          // fovea.Conv with a p
 StepPtr make_winograd_step(const LowerNode& node);        // fovea.Conv 3x3 of stride 1
 StepPtr make_pool_step(const LowerNode& node);            // fovea.MaxPool, fovea.AveragePool
 
+/// What narrow_ports() asks, of the nodes that these steps serve.
+NarrowPorts bf16_conv_ports(const LowerNode& node);
+NarrowPorts bf16_linear_ports(const LowerNode& node);
+NarrowPorts bf16_attention_ports(const LowerNode& node);
+NarrowPorts norm_ports(const LowerNode& node);
+
 /// The activation that a node is (Relu), or that a fused node carries (its attribute "activation"); nullopt where
 /// kernels have none.
 std::optional<kernels::Activation> activation_of(const LowerNode& node);
@@ -40,5 +47,10 @@ std::optional<kernels::Activation> fused_activation(const LowerNode& node, std::
 
 /// Whether all inputs and outputs that are there are f32.
 bool all_f32(const LowerNode& node);
+
+/// Rows of an operand in f32 or bf16, as its type says. stride in numbers.
+inline kernels::RowsIn rows_in(const Bindings& b, ValueId id, int64_t stride, bool bf16) {
+  return {static_cast<const std::byte*>(b.at(id)), stride, bf16};
+}
 
 }  // namespace fovea::cpu
