@@ -13,7 +13,7 @@ constexpr int64_t kRows = 16, kColumns = 32, kDepth = 16;  // rows of a tile, co
 constexpr int64_t kTileBytes = 64, kPanelStep = kDepth * kColumns;
 
 int64_t tile_count(int64_t rows) { return (rows + kRows - 1) / kRows; }
-/// All tiles of a block have the same height, so that the tiles' configuration stays; the last overlaps its neighbour.
+/// All tiles of a block have the same height, so that the tiles' configuration stays (see padded_rows()).
 int64_t tile_height(int64_t rows) { return (rows + tile_count(rows) - 1) / tile_count(rows); }
 
 /// Tiles 0 to 3 hold sums, 4 and 5 rows of the left operand, 6 and 7 of the panel.
@@ -66,11 +66,21 @@ struct Ahead {
 /// One row of tiles, or two, times the panel. lower: bytes from the first row of tiles to the second.
 template <class Dot, bool kTwo>
 void tiles(const WordBlock& t, const std::byte* a, int64_t lower, uint32_t* sums, uint32_t* lower_sums, Ahead& ahead) {
-  _tile_zero(0);
-  _tile_zero(1);
-  if constexpr (kTwo) {
-    _tile_zero(2);
-    _tile_zero(3);
+  const int64_t stride = t.sums_stride * 4;
+  if (t.accumulate) {
+    _tile_loadd(0, sums, stride);
+    _tile_loadd(1, sums + kColumns / 2, stride);
+    if constexpr (kTwo) {
+      _tile_loadd(2, lower_sums, stride);
+      _tile_loadd(3, lower_sums + kColumns / 2, stride);
+    }
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    if constexpr (kTwo) {
+      _tile_zero(2);
+      _tile_zero(3);
+    }
   }
   const uint32_t* b = t.panel;
   for (int64_t tap = 0; tap < t.taps; ++tap) {
@@ -87,11 +97,11 @@ void tiles(const WordBlock& t, const std::byte* a, int64_t lower, uint32_t* sums
       }
     }
   }
-  _tile_stored(0, sums, t.sums_stride * 4);
-  _tile_stored(1, sums + kColumns / 2, t.sums_stride * 4);
+  _tile_stored(0, sums, stride);
+  _tile_stored(1, sums + kColumns / 2, stride);
   if constexpr (kTwo) {
-    _tile_stored(2, lower_sums, t.sums_stride * 4);
-    _tile_stored(3, lower_sums + kColumns / 2, t.sums_stride * 4);
+    _tile_stored(2, lower_sums, stride);
+    _tile_stored(3, lower_sums + kColumns / 2, stride);
   }
 }
 
@@ -103,24 +113,22 @@ void block(const WordBlock& t) {
   const int64_t lines = t.ahead != nullptr ? t.ahead_words / (kTileBytes / 4) : 0;
   Ahead ahead{t.ahead, lines / steps < kMostLines ? (lines + steps - 1) / steps : kMostLines};
   auto* sums = static_cast<uint32_t*>(t.sums);
-  const auto start = [&](int64_t tile) {
-    const int64_t last = t.rows - height;
-    return tile * height < last ? tile * height : last;
-  };
+  const int64_t lower = height * t.a_stride, lower_sums = height * t.sums_stride;
   for (int64_t i = 0; i < count; i += 2) {
-    const int64_t row = start(i), next = start(i + 1);
+    const std::byte* a = t.a + i * lower;
+    uint32_t* to = sums + i * lower_sums;
     if (i + 1 < count)
-      tiles<Dot, true>(t, t.a + row * t.a_stride, (next - row) * t.a_stride, sums + row * t.sums_stride,
-                       sums + next * t.sums_stride, ahead);
+      tiles<Dot, true>(t, a, lower, to, to + lower_sums, ahead);
     else
-      tiles<Dot, false>(t, t.a + row * t.a_stride, 0, sums + row * t.sums_stride, nullptr, ahead);
+      tiles<Dot, false>(t, a, 0, to, nullptr, ahead);
   }
 }
 
 }  // namespace
 
-const WordKernel kBf16{"amx_bf16_32x32", WordFormat::bf16, 32, kColumns, kDepth, begin, block<Bf16>, avx512::narrow};
-const WordKernel kI8{"amx_i8_32x32", WordFormat::i8, 32, kColumns, kDepth, begin, block<Bytes>, nullptr};
+const WordKernel kBf16{"amx_bf16_32x32", WordFormat::bf16, 32, kColumns, kDepth, kRows, begin,
+                       block<Bf16>,      avx512::narrow};
+const WordKernel kI8{"amx_i8_32x32", WordFormat::i8, 32, kColumns, kDepth, kRows, begin, block<Bytes>, nullptr};
 
 }  // namespace fovea::kernels::amx
 #endif

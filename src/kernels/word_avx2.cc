@@ -20,6 +20,7 @@ struct Integers {
   FOVEA_VECTOR_INLINE static Sum zero() { return _mm256_setzero_si256(); }
   FOVEA_VECTOR_INLINE static Words load(const uint32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
   FOVEA_VECTOR_INLINE static Words broadcast(const std::byte* p) { int x; __builtin_memcpy(&x, p, 4); return _mm256_set1_epi32(x); }
+  FOVEA_VECTOR_INLINE static Sum load_sums(const uint32_t* p) { return load(p); }
   FOVEA_VECTOR_INLINE static void store(uint32_t* p, Sum x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x); }
   // clang-format on
 };
@@ -49,8 +50,8 @@ void block(const WordBlock& t) {
 
 }  // namespace
 
-const WordKernel kI8{"avx_vnni_6x16", WordFormat::i8, 6, 16, 1, no_begin, block<Bytes>, nullptr};
-const WordKernel kI16{"avx2_i16_6x16", WordFormat::i16, 6, 16, 1, no_begin, block<Shorts>, nullptr};
+const WordKernel kI8{"avx_vnni_6x16", WordFormat::i8, 6, 16, 1, 1, no_begin, block<Bytes>, nullptr};
+const WordKernel kI16{"avx2_i16_6x16", WordFormat::i16, 6, 16, 1, 1, no_begin, block<Shorts>, nullptr};
 
 }  // namespace fovea::kernels::avx2
 #endif

@@ -20,6 +20,7 @@ struct Integers {
   FOVEA_VECTOR_INLINE static Sum zero() { return _mm512_setzero_si512(); }
   FOVEA_VECTOR_INLINE static Words load(const uint32_t* p) { return _mm512_loadu_si512(p); }
   FOVEA_VECTOR_INLINE static Words broadcast(const std::byte* p) { int x; __builtin_memcpy(&x, p, 4); return _mm512_set1_epi32(x); }
+  FOVEA_VECTOR_INLINE static Sum load_sums(const uint32_t* p) { return _mm512_loadu_si512(p); }
   FOVEA_VECTOR_INLINE static void store(uint32_t* p, Sum x) { _mm512_storeu_si512(p, x); }
   // clang-format on
 };
@@ -38,6 +39,7 @@ struct Bf16 : Integers {
   using Sum = __m512;
   // clang-format off
   FOVEA_VECTOR_INLINE static Sum zero() { return _mm512_setzero_ps(); }
+  FOVEA_VECTOR_INLINE static Sum load_sums(const uint32_t* p) { return _mm512_loadu_ps(p); }
   FOVEA_VECTOR_INLINE static void store(uint32_t* p, Sum x) { _mm512_storeu_ps(p, x); }
   // clang-format on
   FOVEA_VECTOR_INLINE static Sum dot(Sum sum, Words a, Words b) {
@@ -79,9 +81,9 @@ void narrow(const float* x, int64_t n, bf16* y) {
   }
 }
 
-const WordKernel kBf16{"avx512_bf16_12x32", WordFormat::bf16, 12, 32, 1, no_begin, block<Bf16>, narrow};
-const WordKernel kI8{"avx512_vnni_12x32", WordFormat::i8, 12, 32, 1, no_begin, block<Bytes>, nullptr};
-const WordKernel kI16{"avx512_i16_12x32", WordFormat::i16, 12, 32, 1, no_begin, block<Shorts>, nullptr};
+const WordKernel kBf16{"avx512_bf16_12x32", WordFormat::bf16, 12, 32, 1, 1, no_begin, block<Bf16>, narrow};
+const WordKernel kI8{"avx512_vnni_12x32", WordFormat::i8, 12, 32, 1, 1, no_begin, block<Bytes>, nullptr};
+const WordKernel kI16{"avx512_i16_12x32", WordFormat::i16, 12, 32, 1, 1, no_begin, block<Shorts>, nullptr};
 
 }  // namespace fovea::kernels::avx512
 #endif

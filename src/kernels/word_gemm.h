@@ -29,12 +29,13 @@ struct WordBlock {
   int64_t a_stride = 0;                  // bytes
   const int64_t* tap_offsets = nullptr;  // bytes, [taps]
   int64_t taps = 1, words = 0;           // of each tap: a multiple of WordKernel::depth_words
-  int64_t rows = 0;
+  int64_t rows = 0;                      // padded_rows() of them are read, and written to sums
   const uint32_t* panel = nullptr;
   const uint32_t* ahead = nullptr;  // words that are brought to the L2 cache meanwhile, or nullptr
   int64_t ahead_words = 0;
   void* sums = nullptr;     // [rows][WordKernel::columns]
   int64_t sums_stride = 0;  // numbers from a row of sums to the next
+  bool accumulate = false;  // adds to what the sums hold
 };
 
 struct WordKernel {
@@ -42,6 +43,7 @@ struct WordKernel {
   WordFormat format;
   int rows, columns;  // of a tile; panels are `columns` wide
   int depth_words;    // the words of a tap are padded with zeros to a multiple of this
+  int row_group;      // rows that the instruction multiplies at once
   /// Called on the thread that runs blocks of so many rows, before the first of them, and again whenever the number of
   /// rows changes or other code may have used the tile registers.
   void (*begin)(int64_t rows);
@@ -60,6 +62,8 @@ int word_kernels(WordFormat format, const WordKernel* const** kernels);
 /// Words of one tap of a row, padding included.
 int64_t tap_words(const WordKernel& kernel, int64_t depth);
 int64_t panel_count(const WordKernel& kernel, int64_t n);
+/// Rows that a block of so many reads and writes: groups of one height, at most row_group.
+int64_t padded_rows(const WordKernel& kernel, int64_t rows);
 /// Words from one packed panel to the next.
 int64_t panel_words(const WordKernel& kernel, int64_t taps, int64_t depth);
 

@@ -26,7 +26,7 @@ struct Problem {
     a.resize(at(rows * taps * depth));
     b.resize(at(taps * depth * n));
     packed.resize(at(panel_count(kernel, n) * panel_words(kernel, taps, depth)));
-    words.resize(at(rows * row_words()));
+    words.resize(at(padded_rows(kernel, rows) * row_words()));
     if (kernel.format == WordFormat::bf16) {
       std::normal_distribution<float> normal;
       std::vector<float> weights(b.size());
@@ -61,11 +61,11 @@ struct Problem {
     }
   }
 
-  void check() const {
+  void check(bool halves = false) const {
     std::vector<int64_t> offsets;
     for (int64_t t = 0; t < taps; ++t) offsets.push_back(t * tap_words(kernel, depth) * 4);
     constexpr uint32_t kGuard = 0xdeadbeef;
-    std::vector<uint32_t> room(static_cast<size_t>(rows * kernel.columns + 64), kGuard);
+    std::vector<uint32_t> room(static_cast<size_t>(padded_rows(kernel, rows) * kernel.columns + 64), kGuard);
     uint32_t* sums = room.data() + (64 - reinterpret_cast<uintptr_t>(room.data()) % 64) / 4 % 16;
     WordBlock block;
     block.a = reinterpret_cast<const std::byte*>(words.data());
@@ -82,11 +82,22 @@ struct Problem {
     for (int64_t p = 0; p < panel_count(kernel, n); ++p) {
       block.panel = packed.data() + p * panel_words(kernel, taps, depth);
       kernel.block(block);
+      if (halves) {  // again, in two parts
+        WordBlock part = block;
+        part.taps = taps / 2;
+        kernel.block(part);
+        part.panel += part.taps * part.words * kernel.columns;
+        part.tap_offsets += part.taps;
+        part.taps = taps - part.taps;
+        part.accumulate = true;
+        kernel.block(part);
+      }
       for (int64_t row = 0; row < rows; ++row)
         for (int64_t j = 0; j < std::min<int64_t>(kernel.columns, n - p * kernel.columns); ++j)
           compare(row, p * kernel.columns + j, sums[row * kernel.columns + j]);
     }
-    for (int i = 0; i < 16; ++i) ASSERT_EQ(sums[rows * kernel.columns + i], kGuard);
+    const uint32_t* behind = sums + padded_rows(kernel, rows) * kernel.columns;
+    for (int i = 0; i < 16; ++i) ASSERT_EQ(behind[i], kGuard);
   }
 
   void compare(int64_t row, int64_t column, uint32_t got) const {
@@ -119,7 +130,8 @@ TEST_P(WordGemm, MultipliesAnyShape) {
     for (int64_t rows : {1, 2, 5, 7, 12, 13, 15, 16, 17, 31, 32, 33, 49, 65})
       Problem(*kernels[i], rows, 40, 1, 70).check();
     for (int64_t depth : {1, 2, 3, 4, 31, 32, 64, 65, 300}) Problem(*kernels[i], 19, 33, 1, depth).check();
-    for (int64_t taps : {2, 9}) Problem(*kernels[i], 35, 64, taps, 24).check();
+    for (int64_t taps : {2, 9})
+      for (bool halves : {false, true}) Problem(*kernels[i], 35, 64, taps, 24).check(halves);
   }
 }
 

@@ -33,6 +33,11 @@ struct Shorts {
       sum.at[i] += int32_t{a.at[i * 2]} * b.at[i * 2] + int32_t{a.at[i * 2 + 1]} * b.at[i * 2 + 1];
     return sum;
   }
+  static Sum load_sums(const uint32_t* p) {
+    Sum x;
+    __builtin_memcpy(&x, p, sizeof x);
+    return x;
+  }
   static void store(uint32_t* p, const Sum& x) { __builtin_memcpy(p, &x, sizeof x); }
 };
 
@@ -44,6 +49,6 @@ void block(const WordBlock& t) {
 
 }  // namespace
 
-const WordKernel kI16{"portable_i16_4x8", WordFormat::i16, 4, 8, 1, no_begin, block, nullptr};
+const WordKernel kI16{"portable_i16_4x8", WordFormat::i16, 4, 8, 1, 1, no_begin, block, nullptr};
 
 }  // namespace fovea::kernels::portable

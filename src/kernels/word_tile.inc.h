@@ -1,6 +1,6 @@
 // The tile of a product of words, written once for every instruction that multiplies and adds words. Included inside
 // the namespace of one instruction set; W is that instruction: W::Sum and W::Words (vectors of W::kLanes), zero(),
-// load(), broadcast(), dot() and store().
+// load(), load_sums(), broadcast(), dot() and store().
 // No include guard: each instruction set needs its own copy. Nothing of the standard library may be used here: inline
 // functions compiled for a wider instruction set would be linked into the rest of the program.
 
@@ -9,7 +9,8 @@ template <class W, int MR, int NV>
 void word_tile(const WordBlock& t, const std::byte* a, uint32_t* sums, const uint32_t* ahead, int64_t ahead_lines) {
   typename W::Sum acc[MR][NV];
   for (int i = 0; i < MR; ++i)
-    for (int j = 0; j < NV; ++j) acc[i][j] = W::zero();
+    for (int j = 0; j < NV; ++j)
+      acc[i][j] = t.accumulate ? W::load_sums(sums + i * t.sums_stride + j * W::kLanes) : W::zero();
   constexpr int64_t kLine = 16;
   const uint32_t* b = t.panel;
   for (int64_t tap = 0; tap < t.taps; ++tap) {

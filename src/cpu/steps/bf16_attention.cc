@@ -48,9 +48,10 @@ class Bf16AttentionStep final : public Step {
     };
     packed_k_ = part(columns * depth_words_ * 4);
     packed_v_ = part(kernels::panel_count(kernel, op.value_depth) * kernels::panel_words(kernel, 1, op.keys) * 4);
-    queries_ = part(rows_ * query_stride_);
-    scores_ = part(rows_ * score_stride_ * 4);
-    values_ = part(rows_ * kernel.columns * 4);
+    const int64_t padded = kernels::padded_rows(kernel, rows_);
+    queries_ = part(padded * query_stride_);
+    scores_ = part(padded * score_stride_ * 4);
+    values_ = part(padded * kernel.columns * 4);
     factors_ = part(rows_ * 4);
     key_rows_ = part(kernel.columns * depth_words_ * 4);
     row_ = part(3 * std::max(op.depth, op.value_depth) * 4);

@@ -47,12 +47,15 @@ class Bf16ConvStep final : public Step {
         panels_(kernels::panel_count(kernel, g.out_per_group)),
         group_words_(panels_ * kernels::panel_words(kernel, depth_of(g).taps, depth_of(g).depth)),
         words_(kernels::tap_words(kernel, depth_of(g).depth)),
-        // The last row's last tap is read up to whole words of the panel, whose weights are zero there.
-        images_bytes_(round_up(g.batch * image_.bytes() + words_ * 4, 64)),
         threads_(std::max(node.threads, 1)) {
     constexpr int64_t kRows = 256;  // of a block: their sums are 32 KB
     lines_ = std::clamp<int64_t>(kRows / image_.pitch(), 1, g.shape.out_height);
-    worker_bytes_ = rows_of(lines_) * kernel.columns * 4;
+    const int64_t rows = rows_of(lines_), padded = kernels::padded_rows(kernel, rows);
+    worker_bytes_ = round_up(padded * kernel.columns * 4, 64);
+    // The last row's last tap is read up to whole words of the panel, whose weights are zero there; rows behind the
+    // last are read, and their sums dropped.
+    const int64_t behind = words_ * 4 + std::max<int64_t>(padded - rows, kernel.row_group) * image_.row_stride();
+    images_bytes_ = round_up(g.batch * image_.bytes() + behind, 64);
   }
 
   Result<void> run(const Bindings& b) const override {
@@ -161,9 +164,9 @@ class Bf16ConvStep final : public Step {
   ConvEpilogue fused_;
   bool narrow_x_, narrow_residual_, narrow_y_;
   PhasedImage image_;
-  int64_t panels_, group_words_, words_, images_bytes_;
+  int64_t panels_, group_words_, words_;
   int threads_;
-  int64_t lines_ = 1, worker_bytes_ = 0;
+  int64_t lines_ = 1, worker_bytes_ = 0, images_bytes_ = 0;
 };
 
 }  // namespace

@@ -42,8 +42,8 @@ class Bf16LinearStep final : public Step {
         stride_(staged_stride(words_)),
         block_(word_block_rows(kernel, rows_, stride_)),
         panels_(kernels::panel_count(kernel, form.columns)),
-        staged_bytes_(round_up(block_ * stride_, 64)),
-        worker_bytes_(staged_bytes_ + block_ * kernel.columns * 4),
+        staged_bytes_(kernels::padded_rows(kernel, block_) * stride_),
+        worker_bytes_(staged_bytes_ + kernels::padded_rows(kernel, block_) * kernel.columns * 4),
         threads_(std::max(node.threads, 1)) {}
 
   Result<void> run(const Bindings& b) const override {

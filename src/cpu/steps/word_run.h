@@ -6,21 +6,50 @@
 
 namespace fovea::cpu {
 
+/// How the sum over taps and depth is cut: whole taps, or parts of one.
+class WordStretches {
+ public:
+  struct Stretch {
+    int64_t tap, taps, offset, words;  // offset in words
+  };
+  WordStretches(const kernels::WordKernel& kernel, const kernels::WordBlock& block);
+  int64_t count() const { return groups_ * parts_; }
+  Stretch operator[](int64_t i) const;
+
+ private:
+  int64_t taps_, words_, step_;
+  int64_t groups_ = 1, parts_ = 1;  // of the taps, of each tap
+};
+
 /// A block of rows times panels [first, last) of `packed`; `block` holds all but panel, ahead and sums. `sums` is room
-/// for block.rows rows of kernel.columns. finish(column, columns, sums) takes the raw sums of one panel,
-/// before they are overwritten.
+/// for padded_rows() rows of kernel.columns. finish(column, columns, sums) takes the raw sums of one panel, before they
+/// are overwritten. Long sums are cut into stretches whose part of a panel stays in the L1 cache while the rows pass.
 template <class Finish>
-void multiply_words(const kernels::WordKernel& kernel, kernels::WordBlock block, const uint32_t* packed, int64_t n,
-                    int64_t first, int64_t last, void* sums, Finish&& finish) {
-  const int64_t words = kernel.columns * block.taps * block.words;
-  block.sums = sums;
-  block.sums_stride = kernel.columns;
+void multiply_words(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const uint32_t* packed,
+                    int64_t n, int64_t first, int64_t last, void* sums, Finish&& finish) {
+  kernels::WordBlock part = block;
+  part.sums = sums;
+  part.sums_stride = kernel.columns;
+  const WordStretches stretches(kernel, block);
+  const int64_t panel_words = kernel.columns * block.taps * block.words;
   kernel.begin(block.rows);
   for (int64_t p = first; p < last; ++p) {
-    block.panel = packed + p * words;
-    block.ahead = p + 1 < last ? block.panel + words : nullptr;
-    block.ahead_words = words;
-    kernel.block(block);
+    const uint32_t* panel = packed + p * panel_words;
+    part.accumulate = false;
+    for (int64_t i = 0; i < stretches.count(); ++i) {
+      const WordStretches::Stretch s = stretches[i];
+      part.a = block.a + s.offset * 4;
+      part.tap_offsets = block.tap_offsets + s.tap;
+      part.taps = s.taps;
+      part.words = s.words;
+      part.panel = panel + (s.tap * block.words + s.offset) * kernel.columns;
+      // What follows in memory is what comes next: the panels lie one behind the other.
+      part.ahead_words = kernel.columns * s.taps * s.words;
+      const bool is_last = p + 1 == last && i + 1 == stretches.count();
+      part.ahead = is_last ? nullptr : part.panel + part.ahead_words;
+      kernel.block(part);
+      part.accumulate = true;
+    }
     const int64_t column = p * kernel.columns;
     finish(column, n - column < kernel.columns ? n - column : kernel.columns, sums);
   }
