@@ -126,9 +126,9 @@ void block(const WordBlock& t) {
 
 }  // namespace
 
-const WordKernel kBf16{"amx_bf16_32x32", WordFormat::bf16, 32, kColumns, kDepth, kRows, begin,
+const WordKernel kBf16{"amx_bf16_32x32", WordFormat::bf16, 32, kColumns, kDepth, kRows, 512, begin,
                        block<Bf16>,      avx512::narrow};
-const WordKernel kI8{"amx_i8_32x32", WordFormat::i8, 32, kColumns, kDepth, kRows, begin, block<Bytes>, nullptr};
+const WordKernel kI8{"amx_i8_32x32", WordFormat::i8, 32, kColumns, kDepth, kRows, 1024, begin, block<Bytes>, nullptr};
 
 }  // namespace fovea::kernels::amx
 #endif

@@ -50,8 +50,8 @@ void block(const WordBlock& t) {
 
 }  // namespace
 
-const WordKernel kI8{"avx_vnni_6x16", WordFormat::i8, 6, 16, 1, 1, no_begin, block<Bytes>, nullptr};
-const WordKernel kI16{"avx2_i16_6x16", WordFormat::i16, 6, 16, 1, 1, no_begin, block<Shorts>, nullptr};
+const WordKernel kI8{"avx_vnni_6x16", WordFormat::i8, 6, 16, 1, 1, 64, no_begin, block<Bytes>, nullptr};
+const WordKernel kI16{"avx2_i16_6x16", WordFormat::i16, 6, 16, 1, 1, 16, no_begin, block<Shorts>, nullptr};
 
 }  // namespace fovea::kernels::avx2
 #endif

@@ -81,9 +81,9 @@ void narrow(const float* x, int64_t n, bf16* y) {
   }
 }
 
-const WordKernel kBf16{"avx512_bf16_12x32", WordFormat::bf16, 12, 32, 1, 1, no_begin, block<Bf16>, narrow};
-const WordKernel kI8{"avx512_vnni_12x32", WordFormat::i8, 12, 32, 1, 1, no_begin, block<Bytes>, nullptr};
-const WordKernel kI16{"avx512_i16_12x32", WordFormat::i16, 12, 32, 1, 1, no_begin, block<Shorts>, nullptr};
+const WordKernel kBf16{"avx512_bf16_12x32", WordFormat::bf16, 12, 32, 1, 1, 64, no_begin, block<Bf16>, narrow};
+const WordKernel kI8{"avx512_vnni_12x32", WordFormat::i8, 12, 32, 1, 1, 128, no_begin, block<Bytes>, nullptr};
+const WordKernel kI16{"avx512_i16_12x32", WordFormat::i16, 12, 32, 1, 1, 64, no_begin, block<Shorts>, nullptr};
 
 }  // namespace fovea::kernels::avx512
 #endif

@@ -41,9 +41,10 @@ struct WordBlock {
 struct WordKernel {
   const char* name;  // "amx_bf16_32x32"
   WordFormat format;
-  int rows, columns;  // of a tile; panels are `columns` wide
-  int depth_words;    // the words of a tap are padded with zeros to a multiple of this
-  int row_group;      // rows that the instruction multiplies at once
+  int rows, columns;   // of a tile; panels are `columns` wide
+  int depth_words;     // the words of a tap are padded with zeros to a multiple of this
+  int row_group;       // rows that the instruction multiplies at once
+  int macs_per_cycle;  // at best, for models of costs
   /// Called on the thread that runs blocks of so many rows, before the first of them, and again whenever the number of
   /// rows changes or other code may have used the tile registers.
   void (*begin)(int64_t rows);

@@ -49,6 +49,6 @@ void block(const WordBlock& t) {
 
 }  // namespace
 
-const WordKernel kI16{"portable_i16_4x8", WordFormat::i16, 4, 8, 1, 1, no_begin, block, nullptr};
+const WordKernel kI16{"portable_i16_4x8", WordFormat::i16, 4, 8, 1, 1, 2, no_begin, block, nullptr};
 
 }  // namespace fovea::kernels::portable

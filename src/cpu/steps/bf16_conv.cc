@@ -68,7 +68,8 @@ class Bf16ConvStep final : public Step {
     const int64_t lines = g_.batch * g_.shape.out_height, all = g_.groups * panels_;
     const int64_t macs = g_.shape.out_width * g_.shape.taps() * g_.in_per_group * g_.out_channels();  // of a line
     constexpr int64_t kGrainMacs = 1 << 19;
-    if (share_rows(lines, all, b.pool->size())) {
+    const WordWork work{lines, all, g_.batch * image_.bytes(), g_.groups * group_words_ * 4, lines * macs};
+    if (share_word_rows(kernel_, work, b.pool->size())) {
       b.pool->parallel_for(lines, std::max<int64_t>(1, kGrainMacs / macs), [&](int64_t begin, int64_t end, int worker) {
         multiply(o, images, begin, end, 0, all, sums(worker));
       });

@@ -20,6 +20,17 @@ WordStretches::Stretch WordStretches::operator[](int64_t i) const {
   return {tap, taps_ * (group + 1) / groups_ - tap, from, steps * (part + 1) / parts_ * step_ - from};
 }
 
+bool share_word_rows(const kernels::WordKernel& kernel, const WordWork& work, int threads) {
+  constexpr double kBytesPerCycle = 8;  // of one core from the last cache
+  const auto cycles = [&](int64_t parts, int64_t shared, int64_t own) {
+    const auto part = static_cast<double>(ceil_div(parts, threads)) / static_cast<double>(parts);
+    return part * static_cast<double>(work.macs) / kernel.macs_per_cycle +
+           (static_cast<double>(shared) * part + static_cast<double>(own)) / kBytesPerCycle;
+  };
+  return cycles(work.row_parts, work.row_bytes, work.weight_bytes) <=
+         cycles(work.panels, work.weight_bytes, work.row_bytes);
+}
+
 int64_t word_block_rows(const kernels::WordKernel& kernel, int64_t rows, int64_t row_bytes) {
   constexpr int64_t kFewest = 64, kMost = 512;
   const int64_t fit = cache_sizes().l2 / 8 * 5 / std::max<int64_t>(row_bytes, 1);
