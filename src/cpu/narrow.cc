@@ -7,7 +7,7 @@ namespace {
 
 size_t at(ValueId id) { return static_cast<size_t>(id); }
 
-/// Values whose memory views share, each with one representative.
+/// Values that are kept in one format, each with one representative.
 class Groups {
  public:
   explicit Groups(size_t values) : parent_(values) { std::iota(parent_.begin(), parent_.end(), size_t{0}); }
@@ -37,8 +37,14 @@ std::vector<bool> narrow_values(const Graph& graph, std::span<const LowerNode> n
     for (ValueId out : node.node.outputs)
       if (out != kNoValue) groups.join(out, node.in(0));
   }
+  std::vector<NarrowPorts> all_ports;
   for (const LowerNode* node : steps) {
-    const NarrowPorts ports = narrow_ports(*node);
+    all_ports.push_back(narrow_ports(*node));
+    if (all_ports.back().same) groups.join(node->out(), node->in(0));
+  }
+  for (size_t s = 0; s < steps.size(); ++s) {
+    const LowerNode* node = steps[s];
+    const NarrowPorts& ports = all_ports[s];
     for (size_t i = 0; i < node->node.inputs.size(); ++i)
       if (node->has(i) && (i >= 32 || (ports.inputs >> i & 1) == 0)) may[groups.of(node->in(i))] = false;
     for (size_t i = 0; i < node->node.outputs.size(); ++i) {

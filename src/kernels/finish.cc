@@ -1,7 +1,9 @@
 // The end of a product, written once with Highway.
 #include "kernels/finish.h"
 
+#include "base/cpu_features.h"
 #include "kernels/dispatch.h"
+#include "kernels/finish_isa.h"
 
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
@@ -20,35 +22,9 @@ namespace HWY_NAMESPACE {
 #include "kernels/vector_bf16.inc.h"
 #include "kernels/vector_highway.inc.h"
 #include "kernels/vector_math.inc.h"
+#include "kernels/vector_rows.inc.h"
 
 using V = Vector;
-
-/// How rows lie in memory: whole vectors are read and written, narrower ones through a copy.
-struct F32Rows {
-  HWY_INLINE static V::F load(const std::byte* p, int64_t n) { return load_some(reinterpret_cast<const float*>(p), n); }
-  HWY_INLINE static void store(std::byte* p, int64_t n, V::F x) { store_some(reinterpret_cast<float*>(p), n, x); }
-  static constexpr int64_t kBytes = 4;
-};
-struct Bf16Rows {
-  HWY_INLINE static V::F load(const std::byte* p, int64_t n) {
-    const auto* from = reinterpret_cast<const uint16_t*>(p);
-    if (n == V::kWidth) return load_bf16(from);
-    uint16_t copy[V::kWidth] = {};
-    for (int64_t i = 0; i < n; ++i) copy[i] = from[i];
-    return load_bf16(copy);
-  }
-  HWY_INLINE static void store(std::byte* p, int64_t n, V::F x) {
-    auto* to = reinterpret_cast<uint16_t*>(p);
-    if (n == V::kWidth) {
-      store_bf16(to, x);
-      return;
-    }
-    uint16_t copy[V::kWidth];
-    store_bf16(copy, x);
-    for (int64_t i = 0; i < n; ++i) to[i] = copy[i];
-  }
-  static constexpr int64_t kBytes = 2;
-};
 
 struct Block {
   const Finish& finish;
@@ -111,6 +87,10 @@ HWY_EXPORT(finish);
 
 void finish_rows(const Finish& f, const float* sums, int64_t sums_stride, int64_t rows, int64_t columns,
                  const RowsOut& c) {
+#if defined(__x86_64__) && defined(FOVEA_AVX512)
+  static const bool rounds = active_isa() == Isa::avx512 && cpu_features().avx512_bf16;
+  if (rounds && columns <= 32) return avx512::finish_bf16_rows(f, sums, sums_stride, rows, columns, c);
+#endif
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(finish)(f, sums, sums_stride, rows, columns, c);
 }

@@ -17,8 +17,10 @@ HWY_BEFORE_NAMESPACE();
 namespace fovea::kernels {
 namespace HWY_NAMESPACE {
 
+#include "kernels/vector_bf16.inc.h"
 #include "kernels/vector_highway.inc.h"
 #include "kernels/vector_math.inc.h"
+#include "kernels/vector_rows.inc.h"
 
 using V = Vector;
 
@@ -45,25 +47,40 @@ void depthwise(const DepthwiseRows& d) {
     for_vectors(d.channels, [&](int64_t c, int64_t count) HWY_ATTR { depthwise_pixels<1>(d, i, c, count); });
 }
 
-void max_taps(const float* const* rows, int64_t stride, int64_t taps, int64_t channels, int64_t count, float* y) {
-  for (int64_t i = 0; i < count; ++i)
-    for_vectors(channels, [&](int64_t c, int64_t n) HWY_ATTR {
-      V::F most = load_some(rows[i] + c, n);
-      for (int64_t t = 1; t < taps; ++t) most = V::max(most, load_some(rows[t * stride + i] + c, n));
-      store_some(y + i * channels + c, n, most);
+struct Taps {
+  const float* const* rows;
+  int64_t stride, taps, channels, count;
+};
+
+/// y of each pixel and vector of channels = last(the taps' numbers, put together by `join`).
+template <class Numbers, class Join, class Last>
+HWY_INLINE void join_taps(const Taps& x, void* y, Join join, Last last) {
+  const auto load = [](const float* row, int64_t c, int64_t n) HWY_ATTR {
+    return Numbers::load(reinterpret_cast<const std::byte*>(row) + c * Numbers::kBytes, n);
+  };
+  auto* to = static_cast<std::byte*>(y);
+  for (int64_t i = 0; i < x.count; ++i, to += x.channels * Numbers::kBytes)
+    for_vectors(x.channels, [&](int64_t c, int64_t n) HWY_ATTR {
+      V::F all = load(x.rows[i], c, n);
+      for (int64_t t = 1; t < x.taps; ++t) all = join(all, load(x.rows[t * x.stride + i], c, n));
+      Numbers::store(to + c * Numbers::kBytes, n, last(all, i));
     });
 }
 
-void mean_taps(const float* const* rows, int64_t stride, int64_t taps, int64_t channels, int64_t count,
-               const float* factor, float* y) {
-  for (int64_t i = 0; i < count; ++i) {
-    const V::F f = V::set(factor[i]);
-    for_vectors(channels, [&](int64_t c, int64_t n) HWY_ATTR {
-      V::F sum = load_some(rows[i] + c, n);
-      for (int64_t t = 1; t < taps; ++t) sum = V::add(sum, load_some(rows[t * stride + i] + c, n));
-      store_some(y + i * channels + c, n, V::mul(sum, f));
-    });
-  }
+void max_of(const float* const* rows, int64_t stride, int64_t taps, int64_t channels, int64_t count, bool bf16,
+            void* y) {
+  const Taps x{rows, stride, taps, channels, count};
+  const auto join = [](V::F a, V::F b) HWY_ATTR { return V::max(a, b); };
+  const auto last = [](V::F all, int64_t) HWY_ATTR { return all; };
+  bf16 ? join_taps<Bf16Rows>(x, y, join, last) : join_taps<F32Rows>(x, y, join, last);
+}
+
+void mean_of(const float* const* rows, int64_t stride, int64_t taps, int64_t channels, int64_t count,
+             const float* factor, bool bf16, void* y) {
+  const Taps x{rows, stride, taps, channels, count};
+  const auto join = [](V::F a, V::F b) HWY_ATTR { return V::add(a, b); };
+  const auto last = [factor](V::F all, int64_t i) HWY_ATTR { return V::mul(all, V::set(factor[i])); };
+  bf16 ? join_taps<Bf16Rows>(x, y, join, last) : join_taps<F32Rows>(x, y, join, last);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -74,22 +91,23 @@ HWY_AFTER_NAMESPACE();
 namespace fovea::kernels {
 namespace {
 HWY_EXPORT(depthwise);
-HWY_EXPORT(max_taps);
-HWY_EXPORT(mean_taps);
+HWY_EXPORT(max_of);
+HWY_EXPORT(mean_of);
 }  // namespace
 
 void depthwise_rows(const DepthwiseRows& d) {
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(depthwise)(d);
 }
-void max_rows(const float* const* rows, int64_t row_stride, int64_t taps, int64_t channels, int64_t count, float* y) {
+void max_rows(const float* const* rows, int64_t row_stride, int64_t taps, int64_t channels, int64_t count, bool bf16,
+              void* y) {
   obey_active_isa();
-  HWY_DYNAMIC_DISPATCH(max_taps)(rows, row_stride, taps, channels, count, y);
+  HWY_DYNAMIC_DISPATCH(max_of)(rows, row_stride, taps, channels, count, bf16, y);
 }
 void mean_rows(const float* const* rows, int64_t row_stride, int64_t taps, int64_t channels, int64_t count,
-               const float* factor, float* y) {
+               const float* factor, bool bf16, void* y) {
   obey_active_isa();
-  HWY_DYNAMIC_DISPATCH(mean_taps)(rows, row_stride, taps, channels, count, factor, y);
+  HWY_DYNAMIC_DISPATCH(mean_of)(rows, row_stride, taps, channels, count, factor, bf16, y);
 }
 
 }  // namespace fovea::kernels

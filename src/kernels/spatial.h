@@ -21,10 +21,11 @@ struct DepthwiseRows {
 };
 void depthwise_rows(const DepthwiseRows& d);
 
-/// y[i * channels + c] = max over taps of rows[t * row_stride + i][c].
-void max_rows(const float* const* rows, int64_t row_stride, int64_t taps, int64_t channels, int64_t count, float* y);
-/// y[i * channels + c] = factor[i] * sum over taps of rows[t * row_stride + i][c].
+/// y[i * channels + c] = max over taps of rows[t * row_stride + i][c]. bf16: the rows and y hold such numbers.
+void max_rows(const float* const* rows, int64_t row_stride, int64_t taps, int64_t channels, int64_t count, bool bf16,
+              void* y);
+/// y[i * channels + c] = factor[i] * sum over taps of rows[t * row_stride + i][c], likewise.
 void mean_rows(const float* const* rows, int64_t row_stride, int64_t taps, int64_t channels, int64_t count,
-               const float* factor, float* y);
+               const float* factor, bool bf16, void* y);
 
 }  // namespace fovea::kernels

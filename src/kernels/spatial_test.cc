@@ -89,8 +89,8 @@ TEST(Spatial, DepthwiseConvolutionAndPoolsMatchPlainLoops) {
                       {ActivationKind::relu, 0, 0},
                       conv.data(),
                       channels});
-      max_rows(inner.data(), pixels, s.taps(), channels, pixels, largest.data());
-      mean_rows(rows.data(), pixels, s.taps(), channels, pixels, factor.data(), mean.data());
+      max_rows(inner.data(), pixels, s.taps(), channels, pixels, false, largest.data());
+      mean_rows(rows.data(), pixels, s.taps(), channels, pixels, factor.data(), false, mean.data());
       for (int64_t i = 0; i < pixels; ++i)
         for (int64_t c = 0; c < channels; ++c) {
           double sum = bias[static_cast<size_t>(c)], total = 0, most = -1e30;

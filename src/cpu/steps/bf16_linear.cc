@@ -18,11 +18,19 @@ struct RowGrid {
   int64_t height = 1, width = 1;           // of the output; a linear layer is one line
   int64_t image = 0, line = 0, pixel = 0;  // floats from a row to the next of its kind
 
+  /// Whether each row begins where the one before it ends.
+  bool dense(int64_t depth) const {
+    return pixel == depth && (height == 1 || line == width * pixel) && (image == 0 || image == height * line);
+  }
   int64_t offset(int64_t row) const {
     const int64_t y = row / width;
     return y / height * image + y % height * line + row % width * pixel;
   }
 };
+
+/// Dense rows up to this size are staged as they lie, what is read behind one being the next row; longer ones might
+/// share sets of the cache.
+constexpr int64_t kDenseBytes = 512;
 
 class Bf16LinearStep final : public Step {
  public:
@@ -39,10 +47,12 @@ class Bf16LinearStep final : public Step {
         packed_(std::move(packed)),
         rows_(element_count(node.out_shape()) / form.columns),
         words_(kernels::tap_words(kernel, form.depth)),
-        stride_(staged_stride(words_)),
+        dense_(grid.dense(form.depth)),
+        stride_(dense_ && form.depth * 2 <= kDenseBytes ? form.depth * 2 : staged_stride(words_)),
         block_(word_block_rows(kernel, rows_, stride_)),
         panels_(kernels::panel_count(kernel, form.columns)),
-        staged_bytes_(kernels::padded_rows(kernel, block_) * stride_),
+        // Behind the last row, whole words of the panel are read, whose weights are zero there.
+        staged_bytes_(round_up(kernels::padded_rows(kernel, block_) * stride_ + words_ * 4, 64)),
         worker_bytes_(staged_bytes_ + kernels::padded_rows(kernel, block_) * kernel.columns * 4),
         threads_(std::max(node.threads, 1)) {}
 
@@ -107,15 +117,23 @@ class Bf16LinearStep final : public Step {
   }
 
   void stage(const std::byte* a, int64_t first, int64_t count, std::byte* to) const {
-    const int64_t used = form_.depth * 2;
-    for (int64_t i = 0; i < count; ++i, to += stride_) {
-      const int64_t from = grid_.offset(first + i);
-      if (narrow_a_)
-        std::memcpy(to, a + from * 2, static_cast<size_t>(used));
-      else
-        kernel_.narrow(reinterpret_cast<const float*>(a) + from, form_.depth, reinterpret_cast<bf16*>(to));
-      std::fill(to + used, to + words_ * 4, std::byte{0});
+    const int64_t row_bytes = form_.depth * 2;
+    if (stride_ == row_bytes) {
+      copy(a, grid_.offset(first), count * form_.depth, to);
+      std::fill_n(to + count * row_bytes, words_ * 4, std::byte{0});
+      return;
     }
+    for (int64_t i = 0; i < count; ++i, to += stride_) {
+      copy(a, grid_.offset(first + i), form_.depth, to);
+      std::fill(to + row_bytes, to + words_ * 4, std::byte{0});
+    }
+  }
+
+  void copy(const std::byte* a, int64_t from, int64_t numbers, std::byte* to) const {
+    if (narrow_a_)
+      std::memcpy(to, a + from * 2, static_cast<size_t>(numbers) * 2);
+    else
+      kernel_.narrow(reinterpret_cast<const float*>(a) + from, numbers, reinterpret_cast<bf16*>(to));
   }
 
   ValueId a_, y_;
@@ -124,7 +142,9 @@ class Bf16LinearStep final : public Step {
   bool narrow_a_, narrow_residual_, narrow_y_;
   const kernels::WordKernel& kernel_;
   Tensor packed_;
-  int64_t rows_, words_, stride_, block_, panels_, staged_bytes_, worker_bytes_;
+  int64_t rows_, words_;
+  bool dense_;
+  int64_t stride_, block_, panels_, staged_bytes_, worker_bytes_;
   int threads_;
 };
 

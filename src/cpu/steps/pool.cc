@@ -17,7 +17,9 @@ class PoolStep final : public Step {
         y_(node.out()),
         batch_(node.shape(0)[0]),
         s_(shape),
+        channels_(node.shape(0)[3]),
         mean_(mean),
+        narrow_(node.inputs[0].dtype == DType::bf16),
         factors_(std::move(factors)),
         zeros_(std::move(zeros)),
         threads_(std::max(node.threads, 1)),
@@ -25,8 +27,9 @@ class PoolStep final : public Step {
 
   Result<void> run(const Bindings& b) const override {
     const float* x = b.f32(x_);
-    float* y = b.f32_mutable(y_);
-    const int64_t channels = s_.pixel_stride, row = s_.out_width * channels;
+    auto* y = static_cast<std::byte*>(b.at_mutable(y_));
+    const int64_t row = s_.out_width * channels_;
+    const int64_t bytes = narrow_ ? 2 : 4;
     const int64_t grain = std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, row * s_.taps()));
     b.pool->parallel_for(batch_ * s_.out_height, grain, [&](int64_t begin, int64_t end, int worker) {
       auto* rows = reinterpret_cast<const float**>(static_cast<float*>(b.scratch) + worker * table_floats_);
@@ -35,11 +38,11 @@ class PoolStep final : public Step {
         const float* from = x + image * s_.in_height * s_.row_stride;
         if (mean_) {
           kernels::conv_rows(s_, from, zeros_.data<float>(), first, s_.out_width, rows, s_.out_width);
-          kernels::mean_rows(rows, s_.out_width, s_.taps(), channels, s_.out_width, factors_.data() + first,
-                             y + r * row);
+          kernels::mean_rows(rows, s_.out_width, s_.taps(), channels_, s_.out_width, factors_.data() + first, narrow_,
+                             y + r * row * bytes);
         } else {
           kernels::pool_rows(s_, from, first, s_.out_width, rows, s_.out_width, nullptr);
-          kernels::max_rows(rows, s_.out_width, s_.taps(), channels, s_.out_width, y + r * row);
+          kernels::max_rows(rows, s_.out_width, s_.taps(), channels_, s_.out_width, narrow_, y + r * row * bytes);
         }
       }
     });
@@ -51,8 +54,9 @@ class PoolStep final : public Step {
  private:
   ValueId x_, y_;
   int64_t batch_;
-  kernels::ConvShape s_;
-  bool mean_;
+  kernels::ConvShape s_;  // strides in floats, also where two numbers make one
+  int64_t channels_;
+  bool mean_, narrow_;
   std::vector<float> factors_;  // for each output pixel, one over the taps that count
   Tensor zeros_;
   int threads_;
@@ -61,9 +65,15 @@ class PoolStep final : public Step {
 
 }  // namespace
 
+NarrowPorts pool_ports(const LowerNode& node) {
+  // Rows are counted in floats.
+  return make_pool_step(node) != nullptr && node.shape(0)[3] % 2 == 0 ? NarrowPorts{1, true, true} : NarrowPorts{};
+}
+
 StepPtr make_pool_step(const LowerNode& node) {
   const bool mean = node.node.op_type == "AveragePool";
-  if (!all_f32(node) || node.shape(0).size() != 4) return nullptr;
+  if (!all_f32(as_f32(node)) || node.inputs[0].dtype != node.outputs[0].dtype || node.shape(0).size() != 4)
+    return nullptr;
   const auto* auto_pad = node.node.attribute<std::string>("auto_pad");
   const auto kernel = node.integers("kernel_shape"), strides = node.integers("strides", {1, 1}),
              dilations = node.integers("dilations", {1, 1}), pads = node.integers("pads", {0, 0, 0, 0});
@@ -76,8 +86,8 @@ StepPtr make_pool_step(const LowerNode& node) {
   s.kernel_height = kernel[0], s.kernel_width = kernel[1];
   s.stride_y = strides[0], s.stride_x = strides[1], s.dilation_y = dilations[0], s.dilation_x = dilations[1];
   s.pad_top = pads[0], s.pad_left = pads[1];
-  s.pixel_stride = x[3];
-  s.row_stride = x[2] * x[3];
+  s.pixel_stride = node.inputs[0].dtype == DType::bf16 ? x[3] / 2 : x[3];
+  s.row_stride = x[2] * s.pixel_stride;
 
   constexpr int64_t kMostTaps = 4096;  // beyond, a table of pointers outgrows the data
   if (s.kernel_height > kMostTaps || s.kernel_width > kMostTaps || s.taps() > kMostTaps) return nullptr;

@@ -36,6 +36,7 @@ NarrowPorts bf16_conv_ports(const LowerNode& node);
 NarrowPorts bf16_linear_ports(const LowerNode& node);
 NarrowPorts bf16_attention_ports(const LowerNode& node);
 NarrowPorts norm_ports(const LowerNode& node);
+NarrowPorts pool_ports(const LowerNode& node);
 
 /// The activation that a node is (Relu), or that a fused node carries (its attribute "activation"); nullopt where
 /// kernels have none.

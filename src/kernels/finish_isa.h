@@ -1,0 +1,12 @@
+// The end of a product where the CPU rounds to bf16 by itself.
+#pragma once
+
+#include "kernels/finish.h"
+
+namespace fovea::kernels::avx512 {
+
+/// finish_rows() for at most 32 columns, by VCVTNE2PS2BF16.
+void finish_bf16_rows(const Finish& finish, const float* sums, int64_t sums_stride, int64_t rows, int64_t columns,
+                      const RowsOut& c);
+
+}  // namespace fovea::kernels::avx512
