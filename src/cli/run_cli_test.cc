@@ -105,7 +105,7 @@ TEST(Usage, WhatCannotBeMeantEndsWithTwo) {
       {"classify", kDemo, kCoffee, "--format", "xml"},
       {"classify", kDemo, kCoffee, "--no-such-flag"},
       {"classify", kDemo, kCoffee, "--precision", "fp8"},
-      {"classify", kDemo, kCoffee, "--precision", "bf16"},
+      {"classify", kDemo, kCoffee, "--precision", "fp16"},
       {"classify", kDemo, kCoffee, "-O", "nonsense"},
       {"classify", kDemo, kCoffee, "-O", "no_such_option=1"},
       {"classify", kDemo, kCoffee, "--mean", "1,2"},

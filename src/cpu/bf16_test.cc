@@ -1,0 +1,163 @@
+// Precision::bf16 beside the reference kernels, which compute in f64: products of operands rounded to 8 bits err by
+// 2.4e-3 of the result (each operand by at most 2^-9, evenly), and values that are kept in bf16 by 1.1e-3 more.
+#include <cmath>
+#include <random>
+#include <set>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cpu/engine.h"
+#include "graph/text.h"
+
+namespace fovea::cpu {
+namespace {
+
+Tensor random_tensor(Shape shape, unsigned seed) {
+  Tensor t = *Tensor::allocate(DType::f32, std::move(shape));
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  for (int64_t i = 0; i < t.size(); ++i) t.mutable_view().as<float>()[i] = normal(random);
+  return t;
+}
+
+/// Runs the graph in bf16 on one to three threads and compares the first output by its relative L2 error; gives the
+/// kernels that ran.
+std::string expect_near(const std::string& text, double tolerance) {
+  auto parsed = parse_graph(text);
+  EXPECT_TRUE(parsed.ok()) << parsed.error().to_string();
+  if (!parsed.ok()) return {};
+  const auto graph = std::make_shared<const Graph>(std::move(parsed).value());
+  std::vector<Tensor> inputs;
+  for (ValueId v : graph->inputs)
+    inputs.push_back(random_tensor(graph->value(v).type.concrete()->shape, static_cast<unsigned>(v) + 7));
+  const auto want = (*Engine::compile(graph, {.threads = 1, .fast_kernels = false}))->run(inputs);
+  EXPECT_TRUE(want.ok()) << want.error().to_string();
+  std::string kernels;
+  for (const int threads : {1, 2, 3}) {
+    std::vector<StepProfile> profile;
+    const auto got =
+        (*Engine::compile(graph, {.threads = threads, .precision = Precision::bf16}))->run(inputs, &profile);
+    EXPECT_TRUE(got.ok()) << got.error().to_string();
+    kernels.clear();
+    for (const StepProfile& step : profile) kernels += step.kernel + " ";
+    double wrong = 0, size = 0;
+    for (int64_t i = 0; i < (*want)[0].size(); ++i) {
+      const double a = (*want)[0].data<float>()[i], b = (*got)[0].data<float>()[i];
+      wrong += (a - b) * (a - b);
+      size += a * a;
+    }
+    EXPECT_LE(std::sqrt(wrong), tolerance * std::sqrt(size)) << threads << " threads\n" << text;
+  }
+  return kernels;
+}
+
+class Bf16 : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!has_bf16_products()) GTEST_SKIP() << "this CPU, or FOVEA_ISA, has no products of bf16";
+  }
+};
+
+TEST_F(Bf16, ConvolutionsOfEveryForm) {
+  struct Form {
+    int64_t batch, channels, height, width, out, kernel, stride, dilation, pad, groups;
+  };
+  for (const Form& f : {Form{1, 64, 14, 14, 96, 3, 1, 1, 1, 1}, Form{2, 33, 9, 11, 40, 3, 1, 1, 1, 1},
+                       Form{1, 3, 30, 31, 24, 7, 2, 1, 3, 1}, Form{1, 4, 19, 20, 70, 3, 1, 1, 1, 1},
+                       Form{1, 32, 15, 15, 64, 3, 2, 1, 1, 1}, Form{1, 48, 13, 17, 31, 5, 3, 1, 2, 1},
+                       Form{1, 32, 14, 14, 32, 3, 1, 2, 2, 1}, Form{1, 32, 15, 12, 32, 3, 2, 2, 2, 1},
+                       Form{1, 24, 8, 8, 36, 3, 1, 1, 1, 3}, Form{3, 40, 12, 12, 56, 1, 1, 1, 0, 1},
+                       Form{2, 320, 9, 7, 64, 1, 2, 1, 0, 1}, Form{1, 16, 5, 5, 8, 1, 1, 1, 1, 1},
+                       Form{1, 8, 40, 40, 16, 2, 2, 1, 0, 1}, Form{1, 512, 7, 7, 512, 3, 1, 1, 1, 1}}) {
+    const std::string kernels =
+        expect_near(fmt::format(R"(graph (f32[{0},{1},{2},{3}] x) -> (y) {{
+      w = constant f32[{4},{5},{6},{6}] random(1)  b = constant f32[{4}] random(2)
+      c = Conv@11(x, w, b) {{strides=[{7}, {7}], dilations=[{8}, {8}], pads=[{9}, {9}, {9}, {9}], group={10}}}
+      y = Relu@14(c)
+    }})",
+                                f.batch, f.channels, f.height, f.width, f.out, f.channels / f.groups, f.kernel,
+                                f.stride, f.dilation, f.pad, f.groups),
+                    4e-3);
+    EXPECT_THAT(kernels, testing::HasSubstr("bf16"));
+  }
+}
+
+TEST_F(Bf16, ValuesBetweenConvolutionsAndPools) {
+  const std::string kernels = expect_near(R"(graph (f32[2,3,40,38] x) -> (y) {
+    w0 = constant f32[32,3,3,3] random(1)
+    w1 = constant f32[32,32,3,3] random(2)  b1 = constant f32[32] random(3)
+    w2 = constant f32[32,32,1,1] random(4)
+    w3 = constant f32[50,32,1,1] random(5)
+    s = Conv@11(x, w0) {pads=[1, 1, 1, 1], strides=[2, 2]}
+    p = MaxPool@12(s) {kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]}
+    c = Conv@11(p, w1, b1) {pads=[1, 1, 1, 1]}
+    r = Relu@14(c)
+    d = Conv@11(r, w2)
+    a = Add@14(d, p)
+    e = Relu@14(a)
+    q = AveragePool@11(e) {kernel_shape=[2, 2], strides=[2, 2]}
+    y = Conv@11(q, w3)
+  })",
+                                          1e-2);
+  EXPECT_THAT(kernels, testing::HasSubstr("max_pool"));
+}
+
+TEST_F(Bf16, LinearLayersWithNormsAndGates) {
+  expect_near(R"(graph (f32[1,37,72] x) -> (y) {
+    g = constant f32[72] random(1)  h = constant f32[72] random(2)
+    w = constant f32[72,150] random(3)  b = constant f32[150] random(4)
+    v = constant f32[150,72] random(5)
+    n = LayerNormalization@17(x, g, h) {axis=-1}
+    m = MatMul@13(n, w)
+    a = Add@14(m, b)
+    e = Gelu@20(a)
+    k = MatMul@13(e, v)
+    y = Add@14(k, x)
+  })",
+              6e-3);
+}
+
+TEST_F(Bf16, AttentionOfEveryForm) {
+  struct Sizes {
+    int64_t heads, tokens, depth;
+  };
+  for (const Sizes s : {Sizes{1, 5, 3}, Sizes{2, 61, 32}, Sizes{3, 197, 64}, Sizes{1, 130, 20}, Sizes{1, 300, 40}})
+    for (const bool rope : {false, true}) {
+      const int64_t row = 3 * s.heads * s.depth, depth = s.depth / 2 * 2;
+      if (rope && depth != s.depth) continue;
+      expect_near(fmt::format(R"(graph (f32[1,{0},{1}] x, f32[{0},{3}] c, f32[{0},{3}] s) -> (y) {{
+        y = fovea.Attention@1(x, x, x{6}) {{sizes=[1, {2}, {0}, {0}, {3}, {3}], scale=0.2, rope={7},
+          q=[0, 0, {3}, {1}, 1], k=[{4}, 0, {3}, {1}, 1], v=[{5}, 0, {3}, {1}, 1]}}
+      }})",
+                              s.tokens, row, s.heads, s.depth, s.heads * s.depth, 2 * s.heads * s.depth,
+                              rope ? ", _, c, s" : "", rope ? 3 : 0),
+                  1.5e-2);
+    }
+}
+
+TEST_F(Bf16, AttentionBetweenLinearLayersReadsAndWritesBf16) {
+  expect_near(R"(graph (f32[1,50,64] x) -> (y) {
+    w = constant f32[64,192] random(1)  v = constant f32[64,64] random(2)
+    q = MatMul@13(x, w)
+    a = fovea.Attention@1(q, q, q) {sizes=[1, 2, 50, 50, 32, 32], scale=0.02, q=[0, 0, 32, 192, 1],
+                                    k=[64, 0, 32, 192, 1], v=[128, 0, 32, 192, 1]}
+    t = constant i64[3] {1, 50, 64}
+    f = Reshape@14(a, t)
+    y = MatMul@13(f, v)
+  })",
+              1.5e-2);
+}
+
+TEST(Bf16Engine, ComputesInF32WhereTheCpuHasNone) {
+  // Whatever the CPU has: the answer is there, and near.
+  expect_near(R"(graph (f32[1,8,8,8] x) -> (y) {
+    w = constant f32[16,8,3,3] random(1)
+    y = Conv@11(x, w) {pads=[1, 1, 1, 1]}
+  })",
+              4e-3);
+}
+
+}  // namespace
+}  // namespace fovea::cpu
