@@ -115,6 +115,7 @@ NarrowPorts narrow_ports(const LowerNode& node) {
   if (node.node.is("Attention", "fovea")) return bf16_attention_ports(node);
   if (node.node.is("MatMul", "fovea") || node.node.is("MatMul") || node.node.is("Gemm")) return bf16_linear_ports(node);
   if (node.node.is("MaxPool", "fovea") || node.node.is("AveragePool", "fovea")) return pool_ports(node);
+  if (node.node.is("Gate", "fovea")) return gate_ports(node);
   if (node.node.is("LayerNormalization") || node.node.is("RMSNormalization")) return norm_ports(node);
   return {};
 }

@@ -49,7 +49,7 @@ LowerNode as_f32(const LowerNode& node);
 struct NarrowPorts {
   uint32_t inputs = 0;  // bit i: input i
   bool output = false;  // output 0
-  bool same = false;    // but only both input 0 and output 0
+  bool same = false;    // but only all of these together
 };
 NarrowPorts narrow_ports(const LowerNode& node);
 

@@ -40,7 +40,8 @@ std::vector<bool> narrow_values(const Graph& graph, std::span<const LowerNode> n
   std::vector<NarrowPorts> all_ports;
   for (const LowerNode* node : steps) {
     all_ports.push_back(narrow_ports(*node));
-    if (all_ports.back().same) groups.join(node->out(), node->in(0));
+    for (size_t i = 0; all_ports.back().same && i < node->node.inputs.size(); ++i)
+      if (node->has(i) && (all_ports.back().inputs >> i & 1) != 0) groups.join(node->in(i), node->out());
   }
   for (size_t s = 0; s < steps.size(); ++s) {
     const LowerNode* node = steps[s];

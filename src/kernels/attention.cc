@@ -3,8 +3,11 @@
 
 #include <limits>
 
+#include "base/cpu_features.h"
 #include "kernels/activation.h"
+#include "kernels/attention_isa.h"
 #include "kernels/dispatch.h"
+#include "kernels/word_rows.h"
 
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
@@ -95,6 +98,15 @@ void scale_row(const float* x, int64_t stride, float factor, float* y, int64_t n
 float exp_row(float* x, const float* mask, int64_t n) {
   obey_active_isa();
   return HWY_DYNAMIC_DISPATCH(softmax_exp)(x, mask, n);
+}
+float exp_row_bf16(float* x, const float* mask, int64_t n, bf16* y) {
+#if defined(__x86_64__) && defined(FOVEA_AVX512)
+  static const bool rounds = active_isa() == Isa::avx512 && cpu_features().avx512_bf16;
+  if (rounds) return avx512::exp_row_bf16(x, mask, n, y);
+#endif
+  const float factor = exp_row(x, mask, n);
+  narrow_row(x, n, y);
+  return factor;
 }
 const char* attention_target() {
   obey_active_isa();

@@ -95,5 +95,29 @@ TEST(AttentionKernels, MaskedScoresVanishAndAFullyMaskedRowIsNaN) {
   EXPECT_TRUE(std::isnan(exp_row(nan.data(), nullptr, 19)));
 }
 
+TEST(AttentionKernels, NumeratorsInBf16LieWhereTheScoresLay) {
+  for (const int64_t n : {1, 2, 15, 16, 17, 31, 32, 33, 64, 100, 577})
+    for (const bool masked : {false, true}) {
+      auto x = random_floats(n, 8, 6), mask = random_floats(n, 9, 3);
+      if (n > 2) x[1] = -std::numeric_limits<float>::infinity();
+      std::vector<double> want(x.size());
+      double most = -1e30, sum = 0;
+      for (size_t i = 0; i < x.size(); ++i) most = std::max(most, want[i] = x[i] + (masked ? mask[i] : 0.0));
+      for (double& w : want) sum += w = std::exp(w - most);
+      auto* y = reinterpret_cast<bf16*>(x.data());
+      const float factor = exp_row_bf16(x.data(), masked ? mask.data() : nullptr, n, y);
+      EXPECT_NEAR(factor * sum, 1, 1e-5) << n;
+      for (size_t i = 0; i < x.size(); ++i)
+        EXPECT_NEAR(static_cast<float>(y[i]), want[i], want[i] * 0x1.02p-8 + 1e-37) << n << " at " << i;
+    }
+}
+
+TEST(AttentionKernels, NanInAScoreReachesTheFactor) {
+  std::vector<float> x(40, 1.0f), lowest(40, -std::numeric_limits<float>::infinity());
+  x[17] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(exp_row_bf16(x.data(), nullptr, 40, reinterpret_cast<bf16*>(x.data()))));
+  EXPECT_TRUE(std::isnan(exp_row_bf16(lowest.data(), nullptr, 40, reinterpret_cast<bf16*>(lowest.data()))));
+}
+
 }  // namespace
 }  // namespace fovea::kernels

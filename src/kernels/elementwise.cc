@@ -20,8 +20,10 @@ HWY_BEFORE_NAMESPACE();
 namespace fovea::kernels {
 namespace HWY_NAMESPACE {
 
+#include "kernels/vector_bf16.inc.h"
 #include "kernels/vector_highway.inc.h"
 #include "kernels/vector_math.inc.h"
+#include "kernels/vector_rows.inc.h"
 
 using V = Vector;
 
@@ -31,12 +33,19 @@ void activate_row(const Activation& activation, const float* x, float* y, int64_
                      HWY_ATTR { store_some(y + i, count, vector_activation<V>(load_some(x + i, count, 1.0f), act)); });
 }
 
-void gate(const Activation& activation, const float* a, const float* b, float* y, int64_t n) {
-  const Activation act = activation;
+template <class Numbers>
+HWY_INLINE void gate_numbers(const Activation act, const void* a, const void* b, void* y, int64_t n) {
+  const auto load = [](const void* p, int64_t i, int64_t count) HWY_ATTR {
+    return Numbers::load(static_cast<const std::byte*>(p) + i * Numbers::kBytes, count);
+  };
   for_vectors(n, [&](int64_t i, int64_t count) HWY_ATTR {
-    const V::F open = vector_activation<V>(load_some(a + i, count), act);
-    store_some(y + i, count, V::mul(open, load_some(b + i, count)));
+    const V::F open = vector_activation<V>(load(a, i, count), act);
+    Numbers::store(static_cast<std::byte*>(y) + i * Numbers::kBytes, count, V::mul(open, load(b, i, count)));
   });
+}
+
+void gate(const Activation& act, const void* a, const void* b, void* y, int64_t n, bool bf16) {
+  bf16 ? gate_numbers<Bf16Rows>(act, a, b, y, n) : gate_numbers<F32Rows>(act, a, b, y, n);
 }
 
 template <class Fn>
@@ -180,7 +189,11 @@ void activate(const Activation& activation, const float* x, float* y, int64_t n)
 }
 void gate_row(const Activation& activation, const float* a, const float* b, float* y, int64_t n) {
   obey_active_isa();
-  HWY_DYNAMIC_DISPATCH(gate)(activation, a, b, y, n);
+  HWY_DYNAMIC_DISPATCH(gate)(activation, a, b, y, n, false);
+}
+void gate_row(const Activation& activation, const bf16* a, const bf16* b, bf16* y, int64_t n) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(gate)(activation, a, b, y, n, true);
 }
 void binary(BinaryKind kind, const float* a, bool a_repeats, const float* b, bool b_repeats, float* y, int64_t n) {
   obey_active_isa();

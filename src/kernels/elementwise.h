@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "fovea/dtype.h"
 #include "kernels/activation.h"
 
 namespace fovea::kernels {
@@ -12,6 +13,8 @@ void activate(const Activation& activation, const float* x, float* y, int64_t n)
 
 /// y[i] = act(a[i]) * b[i]; y may be a or b.
 void gate_row(const Activation& activation, const float* a, const float* b, float* y, int64_t n);
+
+void gate_row(const Activation& activation, const bf16* a, const bf16* b, bf16* y, int64_t n);
 
 enum class BinaryKind { add, sub, mul, div, min, max };
 /// y[i] = f(a[i], b[i]); an operand that repeats is one float for all i. y may be a or b (if that one does not repeat).

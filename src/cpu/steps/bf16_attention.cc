@@ -192,8 +192,10 @@ class Bf16AttentionStep final : public Step {
     const float* mask = x.mask ? x.mask + b * mask_strides_[0] + h * mask_strides_[1] : nullptr;
     for (int64_t i = 0; i < count; ++i) {
       float* row = scores + i * score_stride_;
-      factors[i] = kernels::exp_row(row, mask ? mask + (first + i) * mask_strides_[2] : nullptr, op_.keys);
-      narrow(row, op_.keys, key_words_, reinterpret_cast<std::byte*>(row));
+      auto* numerators = reinterpret_cast<bf16*>(row);
+      factors[i] =
+          kernels::exp_row_bf16(row, mask ? mask + (first + i) * mask_strides_[2] : nullptr, op_.keys, numerators);
+      std::fill(numerators + op_.keys, numerators + key_words_ * 2, bf16());
     }
 
     block.a = reinterpret_cast<const std::byte*>(scores);

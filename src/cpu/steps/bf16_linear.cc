@@ -175,8 +175,10 @@ StepPtr make_bf16_linear_step(const LowerNode& node) {
 }
 
 NarrowPorts bf16_linear_ports(const LowerNode& node) {
-  if (!linear_form(node)) return {};
-  return {node.has(3) ? 0b1001u : 0b1u, true};
+  const auto form = linear_form(node);
+  if (!form) return {};
+  // The residual stream of a transformer, which norms read, keeps its precision.
+  return {0b1, form->residual == kNoValue};
 }
 
 StepPtr make_bf16_pointwise_step(const LowerNode& node, const ConvGeometry& g, const ConvEpilogue& fused) {

@@ -49,29 +49,35 @@ class NormStep final : public Step {
         rows_(element_count(node.out_shape()) / length),
         epsilon_(epsilon),
         rms_(rms),
-        narrow_(node.outputs[0].dtype == DType::bf16),
+        narrow_x_(node.inputs[0].dtype == DType::bf16),
+        narrow_y_(node.outputs[0].dtype == DType::bf16),
         threads_(std::max(node.threads, 1)) {}
 
   Result<void> run(const Bindings& b) const override {
-    const float *x = b.f32(x_), *scale = b.f32(scale_), *bias = b.f32(bias_);
+    const auto* x = static_cast<const std::byte*>(b.at(x_));
+    const float *scale = b.f32(scale_), *bias = b.f32(bias_);
     auto* y = static_cast<std::byte*>(b.at_mutable(y_));
     b.pool->parallel_for(rows_, row_grain(length_), [&](int64_t begin, int64_t end, int worker) {
       float* wide = static_cast<float*>(b.scratch) + worker * row_floats();
       for (int64_t r = begin; r < end; ++r) {
-        const float* from = x + r * length_;
-        float* to = narrow_ ? wide : reinterpret_cast<float*>(y) + r * length_;
+        const float* from = reinterpret_cast<const float*>(x) + r * length_;
+        if (narrow_x_) {
+          kernels::widen_row(reinterpret_cast<const bf16*>(x) + r * length_, length_, wide);
+          from = wide;
+        }
+        float* to = narrow_y_ ? wide : reinterpret_cast<float*>(y) + r * length_;
         if (rms_)
           kernels::rms_norm_row(from, scale, epsilon_, to, length_);
         else
           kernels::layer_norm_row(from, scale, bias, epsilon_, to, length_);
-        if (narrow_) kernels::narrow_row(wide, length_, reinterpret_cast<bf16*>(y) + r * length_);
+        if (narrow_y_) kernels::narrow_row(wide, length_, reinterpret_cast<bf16*>(y) + r * length_);
       }
     });
     return {};
   }
   std::string kernel() const override { return rms_ ? "rms_norm" : "layer_norm"; }
-  int64_t scratch_bytes() const override { return narrow_ ? threads_ * row_floats() * 4 : 0; }
-  bool may_overwrite(size_t input) const override { return input == 0 && !narrow_; }
+  int64_t scratch_bytes() const override { return narrow_x_ || narrow_y_ ? threads_ * row_floats() * 4 : 0; }
+  bool may_overwrite(size_t input) const override { return input == 0 && narrow_x_ == narrow_y_; }
 
  private:
   int64_t row_floats() const { return round_up(length_, 16); }
@@ -79,7 +85,7 @@ class NormStep final : public Step {
   ValueId x_, scale_, bias_, y_;
   int64_t length_, rows_;
   float epsilon_;
-  bool rms_, narrow_;
+  bool rms_, narrow_x_, narrow_y_;
   int threads_;
 };
 
@@ -154,10 +160,12 @@ StepPtr make_softmax_step(const LowerNode& node) {
   return std::make_unique<SoftmaxStep>(node, ops::extent_product(node.shape(0), axis, rank));
 }
 
-NarrowPorts norm_ports(const LowerNode& node) { return {0, make_norm_step(node) != nullptr}; }
+NarrowPorts norm_ports(const LowerNode& node) {
+  return make_norm_step(node) != nullptr ? NarrowPorts{1, true} : NarrowPorts{};
+}
 
 StepPtr make_norm_step(const LowerNode& node) {
-  if (!all_f32(as_f32(node)) || node.inputs[0].dtype != DType::f32) return nullptr;
+  if (!all_f32(as_f32(node))) return nullptr;
   for (size_t i = 1; i < node.node.outputs.size(); ++i)
     if (node.node.outputs[i] != kNoValue) return nullptr;
   const auto rank = static_cast<int64_t>(node.shape(0).size());

@@ -35,6 +35,7 @@ StepPtr make_pool_step(const LowerNode& node);            // fovea.MaxPool, fove
 NarrowPorts bf16_conv_ports(const LowerNode& node);
 NarrowPorts bf16_linear_ports(const LowerNode& node);
 NarrowPorts bf16_attention_ports(const LowerNode& node);
+NarrowPorts gate_ports(const LowerNode& node);
 NarrowPorts norm_ports(const LowerNode& node);
 NarrowPorts pool_ports(const LowerNode& node);
 

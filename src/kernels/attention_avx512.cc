@@ -1,0 +1,70 @@
+// The softmax of attention for AVX-512 with BF16: numerators that are to be bf16 need no more of the exponential than
+// that, and are rounded as they are made.
+#if defined(__AVX512F__)
+#include <immintrin.h>
+
+#include "kernels/attention_isa.h"
+#include "kernels/vector_avx512.h"
+
+namespace fovea::kernels::avx512 {
+namespace {
+
+/// 2^t for t <= 0, NaN stays NaN. Relative error 3e-6 (least maximum over [-1/2, 1/2]); below -126 it gives 0 or a
+/// subnormal.
+FOVEA_VECTOR_INLINE __m512 power_of_two(__m512 t) {
+  t = _mm512_max_ps(_mm512_set1_ps(-200.0f), t);  // the second operand where one is NaN; -infinity would make a NaN
+  const __m512 n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 f = _mm512_sub_ps(t, n);
+  __m512 p = _mm512_set1_ps(9.5828530e-3f);
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.5906426e-2f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.4024099e-1f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.9312420e-1f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
+  return _mm512_scalef_ps(p, n);
+}
+
+FOVEA_VECTOR_INLINE __mmask16 first(int64_t count) {
+  return static_cast<__mmask16>(count >= 16 ? 0xffff : count > 0 ? (1u << count) - 1 : 0);
+}
+
+}  // namespace
+
+float exp_row_bf16(float* x, const float* mask, int64_t n, bf16* y) {
+  const __m512 lowest = _mm512_set1_ps(-__builtin_inff());
+  __m512 most[4] = {lowest, lowest, lowest, lowest};
+  int64_t i = 0;
+  if (mask == nullptr)
+    for (; i + 64 <= n; i += 64)
+      for (int j = 0; j < 4; ++j) most[j] = _mm512_max_ps(most[j], _mm512_loadu_ps(x + i + j * 16));
+  for (; i < n; i += 16) {
+    const __mmask16 valid = first(n - i);
+    __m512 v = _mm512_mask_loadu_ps(lowest, valid, x + i);
+    if (mask != nullptr) {
+      v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(valid, mask + i));
+      _mm512_mask_storeu_ps(x + i, valid, v);
+    }
+    most[0] = _mm512_max_ps(most[0], v);
+  }
+  const float largest =
+      _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(most[0], most[1]), _mm512_max_ps(most[2], most[3])));
+  constexpr float kLog2e = 1.44269504088896341f;
+  const __m512 scale = _mm512_set1_ps(kLog2e), shift = _mm512_set1_ps(-largest * kLog2e);
+  __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  for (i = 0; i < n; i += 32) {
+    __m512 e[2];
+    for (int j = 0; j < 2; ++j) {
+      const __mmask16 valid = first(n - i - j * 16);
+      const __m512 v = power_of_two(_mm512_fmadd_ps(_mm512_maskz_loadu_ps(valid, x + i + j * 16), scale, shift));
+      e[j] = _mm512_maskz_mov_ps(valid, v);
+      sums[j] = _mm512_add_ps(sums[j], e[j]);
+    }
+    __m512i pair;
+    asm("vcvtne2ps2bf16 %2, %1, %0" : "=v"(pair) : "v"(e[1]), "v"(e[0]));
+    const int64_t left = n - i;
+    _mm512_mask_storeu_epi16(y + i, left >= 32 ? ~0u : (1u << left) - 1, pair);
+  }
+  return 1.0f / _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]));
+}
+
+}  // namespace fovea::kernels::avx512
+#endif
