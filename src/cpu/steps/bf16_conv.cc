@@ -30,6 +30,20 @@ Depth depth_of(const ConvGeometry& g) {
                              : Depth{s.taps(), g.in_per_group};
 }
 
+/// Output lines that are computed from one copy of their part of the image, which stays in the L2 cache: all, or enough
+/// of them that the lines which two parts have in common are few.
+int64_t part_lines(const ConvGeometry& g) {
+  const kernels::ConvShape& s = g.shape;
+  constexpr int64_t kBytes = 512 << 10;
+  const int64_t line_bytes = (s.in_width + 2 * s.pad_left) * g.in_channels() * 2 * s.stride_y;
+  return std::min(s.out_height, std::max(kBytes / line_bytes, 4 * s.kernel_height));
+}
+
+kernels::ConvShape with_lines(kernels::ConvShape shape, int64_t lines) {
+  shape.out_height = lines;
+  return shape;
+}
+
 class Bf16ConvStep final : public Step {
  public:
   Bf16ConvStep(const LowerNode& node, const ConvGeometry& g, const kernels::WordKernel& kernel, Tensor packed,
@@ -43,50 +57,51 @@ class Bf16ConvStep final : public Step {
         narrow_x_(node.inputs[0].dtype == DType::bf16),
         narrow_residual_(fused.residual != kNoValue && node.inputs[3].dtype == DType::bf16),
         narrow_y_(node.outputs[0].dtype == DType::bf16),
-        image_(g.shape, g.in_channels(), 2, folds_kernel_row(g)),
+        part_lines_(part_lines(g)),
+        image_(with_lines(g.shape, part_lines_), g.in_channels(), 2, folds_kernel_row(g)),
         panels_(kernels::panel_count(kernel, g.out_per_group)),
         group_words_(panels_ * kernels::panel_words(kernel, depth_of(g).taps, depth_of(g).depth)),
         words_(kernels::tap_words(kernel, depth_of(g).depth)),
         threads_(std::max(node.threads, 1)) {
     constexpr int64_t kRows = 256;  // of a block: their sums are 32 KB
-    lines_ = std::clamp<int64_t>(kRows / image_.pitch(), 1, g.shape.out_height);
+    lines_ = std::clamp<int64_t>(kRows / image_.pitch(), 1, part_lines_);
     const int64_t rows = rows_of(lines_), padded = kernels::padded_rows(kernel, rows);
-    worker_bytes_ = round_up(padded * kernel.columns * 4, 64);
     // The last row's last tap is read up to whole words of the panel, whose weights are zero there; rows behind the
     // last are read, and their sums dropped.
     const int64_t behind = words_ * 4 + std::max<int64_t>(padded - rows, kernel.row_group) * image_.row_stride();
-    images_bytes_ = round_up(g.batch * image_.bytes() + behind, 64);
+    image_bytes_ = round_up(image_.bytes() + behind, 64);
+    worker_bytes_ = image_bytes_ + round_up(padded * kernel.columns * 4, 64);
   }
 
   Result<void> run(const Bindings& b) const override {
-    auto* images = static_cast<std::byte*>(b.scratch);
-    const Operands o{b.f32(fused_.bias),
+    const Operands o{static_cast<const std::byte*>(b.at(x_)),
+                     b.f32(fused_.bias),
                      rows_in(b, fused_.residual, g_.out_channels(), narrow_residual_),
                      {static_cast<std::byte*>(b.at_mutable(y_)), g_.out_channels(), narrow_y_}};
-    copy_images(static_cast<const std::byte*>(b.at(x_)), images, *b.pool);
-    const auto sums = [&](int worker) { return images + images_bytes_ + worker * worker_bytes_; };
+    const auto scratch = [&](int worker) { return static_cast<std::byte*>(b.scratch) + worker * worker_bytes_; };
     const int64_t lines = g_.batch * g_.shape.out_height, all = g_.groups * panels_;
     const int64_t macs = g_.shape.out_width * g_.shape.taps() * g_.in_per_group * g_.out_channels();  // of a line
     constexpr int64_t kGrainMacs = 1 << 19;
-    const WordWork work{lines, all, g_.batch * image_.bytes(), g_.groups * group_words_ * 4, lines * macs};
+    const WordWork work{lines, all, g_.batch * g_.shape.in_height * g_.shape.row_stride * 2,
+                        g_.groups * group_words_ * 4, lines * macs};
     if (share_word_rows(kernel_, work, b.pool->size())) {
       b.pool->parallel_for(lines, std::max<int64_t>(1, kGrainMacs / macs), [&](int64_t begin, int64_t end, int worker) {
-        multiply(o, images, begin, end, 0, all, sums(worker));
+        parts(o, begin, end, 0, all, scratch(worker));
       });
     } else {
       const int64_t grain = std::max<int64_t>(1, kGrainMacs * all / (lines * macs));
-      b.pool->parallel_for(all, grain, [&](int64_t begin, int64_t end, int worker) {
-        multiply(o, images, 0, lines, begin, end, sums(worker));
-      });
+      b.pool->parallel_for(
+          all, grain, [&](int64_t begin, int64_t end, int worker) { parts(o, 0, lines, begin, end, scratch(worker)); });
     }
     return {};
   }
   std::string kernel() const override { return std::string("conv_") + kernel_.name; }
-  int64_t scratch_bytes() const override { return images_bytes_ + threads_ * worker_bytes_; }
+  int64_t scratch_bytes() const override { return threads_ * worker_bytes_; }
   bool may_overwrite(size_t input) const override { return fused_.residual != kNoValue && input == 3; }
 
  private:
   struct Operands {
+    const std::byte* x;
     const float* bias;
     kernels::RowsIn residual;
     kernels::RowsOut y;
@@ -94,52 +109,57 @@ class Bf16ConvStep final : public Step {
 
   int64_t rows_of(int64_t lines) const { return (lines - 1) * image_.pitch() + g_.shape.out_width; }
 
-  void copy_images(const std::byte* x, std::byte* images, ThreadPool& pool) const {
-    const int64_t channels = g_.in_channels(), lines = image_.lines();
-    const int64_t numbers = g_.shape.in_height * g_.shape.in_width * channels, bytes = narrow_x_ ? 2 : 4;
-    std::fill_n(images + g_.batch * image_.bytes(), images_bytes_ - g_.batch * image_.bytes(), std::byte{0});
-    pool.parallel_for(g_.batch * lines, 4, [&](int64_t begin, int64_t end, int) {
-      for (int64_t i = begin; i < end; ++i) {
-        const std::byte* from = x + i / lines * numbers * bytes;
-        image_.fill(
-            i % lines, images + i / lines * image_.bytes(),
-            [&](std::byte* to, int64_t pixels) { std::fill_n(to, pixels * channels * 2, std::byte{0}); },
-            [&](int64_t y, int64_t column, std::byte* to, int64_t pixels) {
-              const std::byte* at = from + (y * g_.shape.in_width + column) * channels * bytes;
-              if (narrow_x_)
-                std::memcpy(to, at, static_cast<size_t>(pixels * channels * 2));
-              else
-                kernel_.narrow(reinterpret_cast<const float*>(at), pixels * channels, reinterpret_cast<bf16*>(to));
-            });
-      }
-    });
-  }
-
   /// Output lines [begin, end) of the batch, panels [first, last) counted through the groups.
-  void multiply(const Operands& o, const std::byte* images, int64_t begin, int64_t end, int64_t first, int64_t last,
-                std::byte* sums) const {
+  void parts(const Operands& o, int64_t begin, int64_t end, int64_t first, int64_t last, std::byte* scratch) const {
     const int64_t height = g_.shape.out_height;
+    std::byte* sums = scratch + image_bytes_;
+    std::fill_n(scratch + image_.bytes(), image_bytes_ - image_.bytes(), std::byte{0});
     for (int64_t line = begin; line < end;) {
-      const int64_t image = line / height, in_image = line % height;
-      const int64_t count = std::min({lines_, end - line, height - in_image});
-      kernels::WordBlock block;
-      block.a_stride = image_.row_stride();
-      block.tap_offsets = image_.tap_offsets().data();
-      block.taps = static_cast<int64_t>(image_.tap_offsets().size());
-      block.words = words_;
-      block.rows = rows_of(count);
-      const std::byte* a = images + image * image_.bytes() + in_image * image_.pitch() * image_.row_stride();
-      for (int64_t p = first; p < last;) {
-        const int64_t group = p / panels_, p0 = p % panels_, p1 = std::min(panels_, p0 + last - p);
-        block.a = a + group * g_.in_per_group * 2;
-        multiply_words(kernel_, block, packed_.data<uint32_t>() + group * group_words_, g_.out_per_group, p0, p1, sums,
-                       [&](int64_t column, int64_t columns, const void* made) {
-                         finish(o, line, count, group * g_.out_per_group + column, columns,
-                                static_cast<const float*>(made));
-                       });
-        p += p1 - p0;
+      const int64_t in_image = line % height, count = std::min({part_lines_, end - line, height - in_image});
+      copy_part(o.x, line / height, in_image, scratch);
+      // Lines of nearly equal blocks.
+      const int64_t blocks = ceil_div(count, lines_);
+      for (int64_t i = 0; i < blocks; ++i) {
+        const int64_t from = count * i / blocks, to = count * (i + 1) / blocks;
+        multiply(o, scratch + from * image_.pitch() * image_.row_stride(), line + from, to - from, first, last, sums);
       }
       line += count;
+    }
+  }
+
+  void copy_part(const std::byte* x, int64_t image, int64_t first, std::byte* to) const {
+    const kernels::ConvShape& s = g_.shape;
+    const int64_t channels = g_.in_channels(), bytes = narrow_x_ ? 2 : 4;
+    const std::byte* from = x + image * s.in_height * s.in_width * channels * bytes;
+    image_.fill(
+        first, to, [&](std::byte* line, int64_t pixels) { std::fill_n(line, pixels * channels * 2, std::byte{0}); },
+        [&](int64_t y, int64_t column, std::byte* line, int64_t pixels) {
+          const std::byte* at = from + (y * s.in_width + column) * channels * bytes;
+          if (narrow_x_)
+            std::memcpy(line, at, static_cast<size_t>(pixels * channels * 2));
+          else
+            kernel_.narrow(reinterpret_cast<const float*>(at), pixels * channels, reinterpret_cast<bf16*>(line));
+        });
+  }
+
+  /// `count` output lines from `line` of the batch on, whose copy of the image begins at `a`.
+  void multiply(const Operands& o, const std::byte* a, int64_t line, int64_t count, int64_t first, int64_t last,
+                std::byte* sums) const {
+    kernels::WordBlock block;
+    block.a_stride = image_.row_stride();
+    block.tap_offsets = image_.tap_offsets().data();
+    block.taps = static_cast<int64_t>(image_.tap_offsets().size());
+    block.words = words_;
+    block.rows = rows_of(count);
+    for (int64_t p = first; p < last;) {
+      const int64_t group = p / panels_, p0 = p % panels_, p1 = std::min(panels_, p0 + last - p);
+      block.a = a + group * g_.in_per_group * 2;
+      multiply_words(kernel_, block, packed_.data<uint32_t>() + group * group_words_, g_.out_per_group, p0, p1, sums,
+                     [&](int64_t column, int64_t columns, const void* made) {
+                       finish(o, line, count, group * g_.out_per_group + column, columns,
+                              static_cast<const float*>(made));
+                     });
+      p += p1 - p0;
     }
   }
 
@@ -164,10 +184,11 @@ class Bf16ConvStep final : public Step {
   Tensor packed_;
   ConvEpilogue fused_;
   bool narrow_x_, narrow_residual_, narrow_y_;
-  PhasedImage image_;
+  int64_t part_lines_;
+  PhasedImage image_;  // of a part
   int64_t panels_, group_words_, words_;
   int threads_;
-  int64_t lines_ = 1, worker_bytes_ = 0, images_bytes_ = 0;
+  int64_t lines_ = 1, image_bytes_ = 0, worker_bytes_ = 0;
 };
 
 }  // namespace

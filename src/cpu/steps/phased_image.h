@@ -37,16 +37,22 @@ class PhasedImage {
   int64_t row_stride() const { return folded_ ? s_.stride_x * pixel_bytes_ : pixel_bytes_; }
   /// Rows from an output line to the next.
   int64_t pitch() const { return width_ * pixel_bytes_ / row_stride(); }
-  /// Of one image. What is read behind the last pixel of the last image is the caller's to provide.
+  /// What is read behind the last pixel is the caller's to provide.
   int64_t bytes() const { return s_.stride_y * phases_x_ * height_ * width_ * pixel_bytes_; }
 
-  /// Lines of the padded image; fill() is called for each.
-  int64_t lines() const { return s_.stride_y * height_; }
-  /// Makes line y of the padded image at `to`, an image's begin. blank(std::byte*, pixels) fills pixels that lie
-  /// outside; copy(y, x, std::byte*, pixels) copies pixels of the input from (y, x) on.
+  /// Makes the copy at `to` for output lines [first, first + shape.out_height) of an image that may have more of them.
+  /// blank(std::byte*, pixels) fills pixels that lie outside; copy(y, x, std::byte*, pixels) copies pixels of the input
+  /// from (y, x) on.
   template <class Blank, class Copy>
-  void fill(int64_t y, std::byte* to, Blank&& blank, Copy&& copy) const {
-    const int64_t in_y = y - s_.pad_top;
+  void fill(int64_t first, std::byte* to, const Blank& blank, const Copy& copy) const {
+    for (int64_t y = 0; y < s_.stride_y * height_; ++y)
+      fill_line(y, first * s_.stride_y + y - s_.pad_top, to, blank, copy);
+  }
+
+ private:
+  /// Line y of the copy, which is line in_y of the input.
+  template <class Blank, class Copy>
+  void fill_line(int64_t y, int64_t in_y, std::byte* to, const Blank& blank, const Copy& copy) const {
     for (int64_t phase = 0; phase < phases_x_; ++phase) {
       std::byte* line = to + offset(y, phase);
       if (in_y < 0 || in_y >= s_.in_height) {
@@ -68,7 +74,6 @@ class PhasedImage {
     }
   }
 
- private:
   /// Of pixel (y, x) of the padded image.
   int64_t offset(int64_t y, int64_t x) const {
     const int64_t phase = y % s_.stride_y * phases_x_ + x % phases_x_;
