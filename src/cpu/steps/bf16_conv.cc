@@ -191,21 +191,30 @@ class Bf16ConvStep final : public Step {
   int64_t lines_ = 1, image_bytes_ = 0, worker_bytes_ = 0;
 };
 
+bool suits(const LowerNode& node) {
+  const kernels::WordKernel* kernel = kernels::bf16_kernel();
+  const auto g = conv_geometry(as_f32(node));
+  if (kernel == nullptr || node.constant(1) == nullptr || !g || !conv_epilogue(node) || g->in_per_group == 1)
+    return false;
+  // Vectors of bf16 are at most twice as fast as those of f32; filtering needs a quarter of the products.
+  constexpr double kVectorSpeed = 2;
+  const bool tiles = kernel->row_group > 1;
+  return tiles || !winograd_beats(node, *g, kVectorSpeed);
+}
+
 }  // namespace
 
 NarrowPorts bf16_conv_ports(const LowerNode& node) {
-  const auto g = conv_geometry(node);
-  if (node.constant(1) == nullptr || !g || !conv_epilogue(node) || g->in_per_group == 1) return {};
+  if (!suits(node)) return {};
   return {node.has(3) ? 0b1001u : 0b1u, true};
 }
 
 StepPtr make_bf16_conv_step(const LowerNode& node) {
   const kernels::WordKernel* kernel = kernels::bf16_kernel();
+  if (node.precision != Precision::bf16 || kernel == nullptr || !suits(node)) return nullptr;
   const Tensor* weight = node.constant(1);
-  if (node.precision != Precision::bf16 || kernel == nullptr || weight == nullptr) return nullptr;
   const auto g = conv_geometry(as_f32(node));
   const auto fused = conv_epilogue(node);
-  if (!g || !fused || g->in_per_group == 1) return nullptr;
   if (StepPtr step = make_bf16_pointwise_step(node, *g, *fused)) return step;
   const kernels::ConvShape& s = g->shape;
   const Depth d = depth_of(*g);

@@ -37,6 +37,10 @@ std::optional<ConvEpilogue> conv_epilogue(const LowerNode& node);
 /// A convolution of one tap without padding or groups, with products in bf16, where asked for.
 StepPtr make_bf16_pointwise_step(const LowerNode& node, const ConvGeometry& g, const ConvEpilogue& fused);
 
+/// Whether Winograd's filtering in f32 costs less than a direct convolution whose products are `direct_speed` times as
+/// fast as those of f32.
+bool winograd_beats(const LowerNode& node, const ConvGeometry& g, double direct_speed);
+
 /// The weight of a convolution with a channel to each group as kernels/depthwise.h wants it: {taps, channels}.
 Result<Tensor> depthwise_weight(const LowerNode& node, const Tensor& weight);
 

@@ -162,35 +162,53 @@ class WinogradStep final : public Step {
 
 }  // namespace
 
+namespace {
+
+struct Choice {
+  kernels::WinogradConv conv;
+  Schedule schedule;
+};
+
+/// The cheapest way of filtering, if it is cheaper than a direct convolution whose products are `direct_speed` times as
+/// fast as those of f32.
+std::optional<Choice> choose(const LowerNode& node, const ConvGeometry& g, double direct_speed) {
+  const kernels::ConvShape& s = g.shape;
+  if (g.groups != 1 || s.kernel_height != 3 || s.kernel_width != 3 || s.stride_y != 1 || s.stride_x != 1 ||
+      s.dilation_y != 1 || s.dilation_x != 1 || g.in_per_group < 16 || g.out_per_group < 16)
+    return std::nullopt;
+  const Costs costs(g, std::max(node.threads, 1));
+  std::optional<Choice> best;
+  double least = costs.direct() / direct_speed;
+  for (int size : {2, 4}) {
+    kernels::WinogradConv candidate;
+    candidate.kernel = &kernels::gemm_kernel(g.out_per_group);
+    candidate.size = size;
+    candidate.shape = s;
+    candidate.batch = g.batch;
+    candidate.in_channels = g.in_per_group;
+    candidate.out_channels = g.out_per_group;
+    const Schedule schedule = costs.winograd(candidate);
+    if (schedule.cycles >= least) continue;
+    least = schedule.cycles;
+    best = Choice{candidate, schedule};
+  }
+  return best;
+}
+
+}  // namespace
+
+bool winograd_beats(const LowerNode& node, const ConvGeometry& g, double direct_speed) {
+  return choose(node, g, direct_speed).has_value();
+}
+
 StepPtr make_winograd_step(const LowerNode& node) {
   const Tensor* weight = node.constant(1);
   const auto g = conv_geometry(node);
   const auto epilogue = conv_epilogue(node);
-  if (weight == nullptr || !g || !epilogue || g->groups != 1) return nullptr;
-  const kernels::ConvShape& s = g->shape;
-  if (s.kernel_height != 3 || s.kernel_width != 3 || s.stride_y != 1 || s.stride_x != 1 || s.dilation_y != 1 ||
-      s.dilation_x != 1 || g->in_per_group < 16 || g->out_per_group < 16)
-    return nullptr;
-  const Costs costs(*g, std::max(node.threads, 1));
-  kernels::WinogradConv conv;
-  Schedule best;
-  best.cycles = costs.direct();
-  bool found = false;
-  for (int size : {2, 4}) {
-    kernels::WinogradConv candidate;
-    candidate.kernel = &kernels::gemm_kernel(g->out_per_group);
-    candidate.size = size;
-    candidate.shape = s;
-    candidate.batch = g->batch;
-    candidate.in_channels = g->in_per_group;
-    candidate.out_channels = g->out_per_group;
-    const Schedule schedule = costs.winograd(candidate);
-    if (schedule.cycles >= best.cycles) continue;
-    best = schedule;
-    conv = candidate;
-    found = true;
-  }
-  if (!found) return nullptr;
+  if (weight == nullptr || !g || !epilogue) return nullptr;
+  const auto choice = choose(node, *g, 1);
+  if (!choice) return nullptr;
+  const kernels::WinogradConv& conv = choice->conv;
   auto packed =
       node.weights.get(*weight, fmt::format("winograd {} {}", conv.size, conv.kernel->name), [&]() -> Result<Tensor> {
         Tensor all = FOVEA_TRY(Tensor::allocate(DType::f32, {conv.packed_floats()}));
@@ -199,8 +217,8 @@ StepPtr make_winograd_step(const LowerNode& node) {
       });
   auto zeros = Tensor::allocate(DType::f32, {g->in_per_group});
   if (!packed.ok() || !zeros.ok()) return nullptr;
-  return std::make_unique<WinogradStep>(node, conv, best, std::move(packed).value(), std::move(zeros).value(),
-                                        *epilogue);
+  return std::make_unique<WinogradStep>(node, conv, choice->schedule, std::move(packed).value(),
+                                        std::move(zeros).value(), *epilogue);
 }
 
 }  // namespace fovea::cpu
