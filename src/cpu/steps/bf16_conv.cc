@@ -82,8 +82,12 @@ class Bf16ConvStep final : public Step {
     const int64_t lines = g_.batch * g_.shape.out_height, all = g_.groups * panels_;
     const int64_t macs = g_.shape.out_width * g_.shape.taps() * g_.in_per_group * g_.out_channels();  // of a line
     constexpr int64_t kGrainMacs = 1 << 19;
-    const WordWork work{lines, all, g_.batch * g_.shape.in_height * g_.shape.row_stride * 2,
-                        g_.groups * group_words_ * 4, lines * macs};
+    const WordWork work{lines,
+                        all,
+                        g_.batch * g_.shape.in_height * g_.shape.row_stride * (narrow_x_ ? 2 : 4),
+                        g_.groups * group_words_ * 4,
+                        lines * g_.shape.out_width * g_.out_channels() * (narrow_y_ ? 2 : 4),
+                        lines * macs};
     if (share_word_rows(kernel_, work, b.pool->size())) {
       b.pool->parallel_for(lines, std::max<int64_t>(1, kGrainMacs / macs), [&](int64_t begin, int64_t end, int worker) {
         parts(o, begin, end, 0, all, scratch(worker));

@@ -64,8 +64,12 @@ class Bf16LinearStep final : public Step {
     const auto scratch = [&](int worker) { return static_cast<std::byte*>(b.scratch) + worker * worker_bytes_; };
     const int64_t tiles = ceil_div(rows_, 16), macs = form_.depth * form_.columns;
     constexpr int64_t kGrainMacs = 1 << 19;  // multiply-adds that are worth a thread
-    const WordWork work{tiles, panels_, rows_ * form_.depth * (narrow_a_ ? 2 : 4),
-                        panels_ * kernel_.columns * words_ * 4, rows_ * macs};
+    const WordWork work{tiles,
+                        panels_,
+                        rows_ * form_.depth * (narrow_a_ ? 2 : 4),
+                        panels_ * kernel_.columns * words_ * 4,
+                        rows_ * form_.columns * (narrow_y_ ? 2 : 4),
+                        rows_ * macs};
     if (share_word_rows(kernel_, work, b.pool->size())) {
       b.pool->parallel_for(tiles, std::max<int64_t>(1, kGrainMacs / (16 * macs)),
                            [&](int64_t begin, int64_t end, int worker) {

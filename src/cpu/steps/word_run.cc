@@ -21,14 +21,18 @@ WordStretches::Stretch WordStretches::operator[](int64_t i) const {
 }
 
 bool share_word_rows(const kernels::WordKernel& kernel, const WordWork& work, int threads) {
-  constexpr double kBytesPerCycle = 8;  // of one core from the last cache
-  const auto cycles = [&](int64_t parts, int64_t shared, int64_t own) {
-    const auto part = static_cast<double>(ceil_div(parts, threads)) / static_cast<double>(parts);
-    return part * static_cast<double>(work.macs) / kernel.macs_per_cycle +
-           (static_cast<double>(shared) * part + static_cast<double>(own)) / kBytesPerCycle;
+  // Of one core, from the last cache and from the cache of another core.
+  constexpr double kBytesPerCycle = 8, kRemoteBytesPerCycle = 4;
+  const auto part = [&](int64_t parts) {
+    return static_cast<double>(ceil_div(parts, threads)) / static_cast<double>(parts);
   };
-  return cycles(work.row_parts, work.row_bytes, work.weight_bytes) <=
-         cycles(work.panels, work.weight_bytes, work.row_bytes);
+  const double compute = static_cast<double>(work.macs) / kernel.macs_per_cycle;
+  const auto weights = static_cast<double>(work.weight_bytes) / kBytesPerCycle;
+  const double others = 1 - 1.0 / threads;
+  const double moved = others * static_cast<double>(work.row_bytes + work.result_bytes) / kRemoteBytesPerCycle;
+  const double by_rows = part(work.row_parts) * compute + weights;
+  const double by_panels = part(work.panels) * (compute + weights) + moved;
+  return by_rows <= by_panels;
 }
 
 int64_t word_block_rows(const kernels::WordKernel& kernel, int64_t rows, int64_t row_bytes) {

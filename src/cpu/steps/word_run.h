@@ -57,12 +57,13 @@ void multiply_words(const kernels::WordKernel& kernel, const kernels::WordBlock&
 
 /// A product as its threads share it.
 struct WordWork {
-  int64_t row_parts = 1, panels = 1;        // that threads can share
-  int64_t row_bytes = 0, weight_bytes = 0;  // of all rows, of all panels
+  int64_t row_parts = 1, panels = 1;  // that threads can share
+  int64_t row_bytes = 0, weight_bytes = 0, result_bytes = 0;
   int64_t macs = 0;
 };
-/// Whether threads should share out rows, so that each reads all weights and its part of the rows, rather than panels.
-/// Products of words are so fast that what they read often decides.
+/// Whether threads should share out rows, so that each reads all weights, rather than panels, so that each reads all
+/// rows, most of them from where another core wrote them, and the next step its own. Products of words are so fast that
+/// what they read often decides.
 bool share_word_rows(const kernels::WordKernel& kernel, const WordWork& work, int threads);
 
 /// Bytes from one staged row to the next: an odd number of cache lines, so that rows do not share sets of the cache.
