@@ -19,6 +19,8 @@ Command add_run(CLI::App& app);
 Command add_preprocess(CLI::App& app);
 Command add_inspect(CLI::App& app);
 Command add_bake(CLI::App& app);
+Command add_quantize(CLI::App& app);
+Command add_table(CLI::App& app);
 Command add_bench(CLI::App& app);
 Command add_bench_worker(CLI::App& app);
 Command add_doctor(CLI::App& app);

@@ -10,6 +10,7 @@
 #include "cli/flags.h"
 #include "cli/load.h"
 #include "cli/output.h"
+#include "cli/table_text.h"
 #include "graph/text.h"
 
 namespace fovea::cli {
@@ -212,6 +213,13 @@ void write_json(std::ostream& out, const Findings& findings) {
 }
 
 int inspect(const Options& options, Console& console) {
+  const auto table = table_of(options.model.path);
+  if (!table.ok()) return console.fail(table.error(), kModelUnusable);
+  if (*table) {
+    for (const std::string& note : (*table)->notes) console.note(note);
+    write_table(console.out, options.model.path, **table, options.format);
+    return kDone;
+  }
   auto settings = options.recipe.settings();
   if (!settings.ok()) return console.fail(settings.error(), kWrongUsage);
   auto config = options.recipe.config_settings();
@@ -234,8 +242,9 @@ int inspect(const Options& options, Console& console) {
 
 Command add_inspect(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("inspect", "inputs, outputs, operators, size and work of a model; what fovea lacks of it");
+  CLI::App* command = app.add_subcommand(
+      "inspect",
+      "inputs, outputs, operators, size and work of a model; what fovea lacks of it; or a calibration table");
   options->model.add_to(*command);
   command->add_flag("--passes", options->passes, "what each pass did to the graph");
   command->add_flag("--graph", options->graph, "the graph itself as text, large constants cut short");
