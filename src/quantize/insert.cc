@@ -87,7 +87,7 @@ class Inserter {
     read_from_[value] = dq;
   }
 
-  ValueId dequantize(const std::string& name, Tensor values, Tensor scales, Tensor zeros, int64_t axis) {
+  ValueId dequantize(std::string name, Tensor values, Tensor scales, Tensor zeros, int64_t axis) {
     const ValueType result{DType::f32, ValueType::of(values.type()).shape};
     const ValueId stored = graph_.add_constant(name + "_quantized", std::move(values));
     const ValueId scale = graph_.add_constant(name + "_scale", std::move(scales));

@@ -39,6 +39,16 @@ std::optional<Method> parse_method(std::string_view name) {
   return std::nullopt;
 }
 
+double squared_error(std::span<const uint64_t> magnitudes, size_t kept, size_t levels) {
+  const double step = static_cast<double>(kept) / static_cast<double>(levels);
+  double error = 0;
+  for (size_t i = 0; i < magnitudes.size(); ++i) {
+    const double beyond = static_cast<double>(i) + 0.5 - static_cast<double>(kept);
+    error += static_cast<double>(magnitudes[i]) * (i < kept ? step * step / 12 : beyond * beyond);
+  }
+  return error;
+}
+
 size_t entropy_threshold(std::span<const uint64_t> magnitudes, size_t levels) {
   size_t top = magnitudes.size();
   while (top > 0 && magnitudes[top - 1] == 0) --top;
@@ -50,11 +60,12 @@ size_t entropy_threshold(std::span<const uint64_t> magnitudes, size_t levels) {
   std::vector<double> q(top);
   double best = std::numeric_limits<double>::infinity(), inside = 0, all = 0;
   for (size_t i = 0; i < top; ++i) all += static_cast<double>(magnitudes[i]);
+  const double most_error = squared_error(magnitudes.first(top), top, levels);
   size_t kept = top, summed = 0;
   // Of equals the widest wins; the last candidate is all of it.
   for (size_t i = levels + (top - levels) % step; i <= top; i += step) {
     for (; summed < i; ++summed) inside += static_cast<double>(magnitudes[summed]);
-    if (inside == 0) continue;
+    if (inside == 0 || squared_error(magnitudes.first(top), i, levels) > most_error) continue;
     for (size_t level = 0; level < levels; ++level) {
       const size_t begin = level * i / levels, end = (level + 1) * i / levels;
       double sum = 0;

@@ -35,10 +35,15 @@ struct RangeOptions {
 ///
 /// entropy: the threshold t for |x| whose clipped distribution P has the least Kullback-Leibler divergence from its
 /// own 8-bit form Q (S. Migacz, 8-bit inference with TensorRT, 2017; ONNX Runtime's calibrator does the same), cut to
-/// what was seen: [max(low, -t), min(high, t)]. Zeros are left out: they are exact in any range.
+/// what was seen: [max(low, -t), min(high, t)]. Zeros are left out: they are exact in any range. The divergence alone
+/// cuts heavy tails to pieces (4 dB for a gated activation of MobileNetV3): thresholds whose mean squared error is
+/// above that of the full range are left out.
 std::optional<Range> choose_range(const Observer& observer, const RangeOptions& options);
 
-/// The least divergence's threshold, in bins: of `magnitudes`, the first so many are kept. `levels`: quantised steps.
+/// The mean squared error, in squares of bins, of keeping `kept` bins in so many levels: rounding inside, clipping
+/// beyond.
+double squared_error(std::span<const uint64_t> magnitudes, size_t kept, size_t levels);
+/// The threshold chosen by `entropy`, in bins: of `magnitudes`, the first so many are kept. `levels`: quantised steps.
 size_t entropy_threshold(std::span<const uint64_t> magnitudes, size_t levels);
 
 /// The share of the observed values that lie outside the range.

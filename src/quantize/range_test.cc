@@ -69,7 +69,7 @@ size_t slow_threshold(const std::vector<uint64_t>& bins, size_t levels) {
     double total = 0, inside = 0;
     for (size_t i = 0; i < bins.size(); ++i) total += static_cast<double>(bins[i]);
     for (size_t i = 0; i < kept; ++i) inside += static_cast<double>(bins[i]);
-    if (inside == 0) continue;
+    if (inside == 0 || squared_error(bins, kept, levels) > squared_error(bins, bins.size(), levels)) continue;
     double divergence = 0;
     for (size_t level = 0; level < levels; ++level) {
       double sum = 0, filled = 0;
@@ -97,6 +97,20 @@ TEST(Range, EntropyFindsTheLeastDivergence) {
   std::vector<uint64_t> bins(240, 0);
   for (int i = 0; i < 30'000; ++i) ++bins[std::min<size_t>(239, static_cast<size_t>(gamma(generator)))];
   EXPECT_EQ(entropy_threshold(bins, 32), slow_threshold(bins, 32));
+}
+
+TEST(Range, EntropyNeverLosesMorePowerThanTheFullRange) {
+  std::mt19937 generator(3);
+  std::normal_distribution<double> normal(0, 2);
+  std::vector<uint64_t> bins(4096, 0);
+  for (int i = 0; i < 700'000; ++i)  // heavy tails
+    ++bins[std::min<size_t>(4095, static_cast<size_t>(2 * std::exp(std::fabs(normal(generator)))))];
+  const size_t kept = entropy_threshold(bins, 128);
+  EXPECT_LE(squared_error(bins, kept, 128), squared_error(bins, 4096, 128));
+}
+
+TEST(Range, SquaredErrorIsRoundingAndClipping) {
+  EXPECT_NEAR(squared_error(std::vector<uint64_t>{3, 0, 5, 1}, 2, 4), 3 * 0.25 / 12 + 5 * 0.25 + 2.25, 1e-12);
 }
 
 TEST(Range, WhatLooksWrongIsSaid) {

@@ -1,0 +1,175 @@
+// fovea quantize, fovea table, and what the other commands make of their files.
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "base/text_file.h"
+#include "cli/run_cli.h"
+
+namespace fovea::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+
+const std::string kModels = FOVEA_SOURCE_DIR "/models/";
+const std::string kDemo = kModels + "demo.onnx", kPhotos = kModels + "photos";
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+Outcome fovea(std::vector<std::string> arguments) {
+  std::istringstream in;
+  std::ostringstream out, err;
+  Console console{in, out, err};
+  const int code = run_cli(std::move(arguments), console);
+  return {code, out.str(), err.str()};
+}
+
+class QuantizeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) / ("quantize-" + std::to_string(getpid()));
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  /// The demo model on its photos, nothing compared unless the flags say so.
+  Outcome quantize(const std::string& output, const std::vector<std::string>& flags) {
+    std::vector<std::string> arguments = {"quantize", kDemo, "--images", kPhotos, "-o", path(output)};
+    if (std::ranges::find(flags, "--hold-out") == flags.end()) arguments.insert(arguments.end(), {"--hold-out", "0"});
+    if (std::ranges::find(flags, "--compare") == flags.end()) arguments.insert(arguments.end(), {"--compare", "0"});
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    return fovea(arguments);
+  }
+
+ private:
+  fs::path folder_;
+};
+
+std::vector<std::string> names_of_photos(const std::string& model) {
+  std::istringstream lines(fovea({"classify", model, kPhotos, "--topk", "1", "--format", "json"}).out);
+  std::vector<std::string> names;
+  for (std::string line; std::getline(lines, line);) names.push_back(json::parse(line)["top"][0]["label"]);
+  return names;
+}
+
+TEST_F(QuantizeTest, TheInt8DemoModelNamesAllPhotosAsTheFloatOne) {
+  const auto before = names_of_photos(kDemo);
+  ASSERT_EQ(before.size(), 20u);
+  const std::vector<std::vector<std::string>> ways = {
+      {}, {"--method", "minmax", "--activations", "s8"}, {"--target", "tensorrt"}, {"--equalize", "--correct-bias"}};
+  for (const auto& flags : ways) {
+    const Outcome made = quantize("int8.onnx", flags);
+    ASSERT_EQ(made.code, kDone) << made.err;
+    EXPECT_EQ(names_of_photos(path("int8.onnx")), before);
+  }
+}
+
+TEST_F(QuantizeTest, TheReportHasTheFigures) {
+  const Outcome made =
+      quantize("int8.onnx", {"--compare", "3", "--hold-out", "4", "--format", "json", "--report", path("r.json")});
+  ASSERT_EQ(made.code, kDone) << made.err;
+  const json report = json::parse(made.out);
+  EXPECT_EQ(report["photos"]["calibration"], 16);
+  EXPECT_EQ(report["photos"]["held_back"], 4);
+  EXPECT_EQ(report["layers"]["int8"], report["layers"]["all"]);
+  EXPECT_LT(report["weight_bytes"]["int8"].get<int64_t>() * 3, report["weight_bytes"]["float"].get<int64_t>());
+  for (const char* part : {"on_calibration", "on_held_back"}) {
+    EXPECT_EQ(report[part]["photos"], 3);
+    EXPECT_EQ(report[part]["top1_agreement"], 1.0);
+    EXPECT_GT(report[part]["sqnr_db"].get<double>(), 25);
+  }
+  EXPECT_EQ(report["ranges"].size(), report["layers"]["values"]);
+  EXPECT_EQ(report["errors"].size(), report["layers"]["values"]);
+  EXPECT_EQ(json::parse(*read_text_file(path("r.json"))), report);
+  EXPECT_THAT(made.err, HasSubstr("200 are advised"));
+}
+
+TEST_F(QuantizeTest, AFolderForEachClassGivesAccuracies) {
+  for (const char* name : {"coffee", "rocket"}) {
+    fs::create_directories(path("classes/" + std::string(name)));
+    fs::copy(kPhotos + "/" + name + ".jpg", path("classes/" + std::string(name)));
+  }
+  const Outcome made = fovea({"quantize", kDemo, "--images", path("classes"), "-o", path("int8.onnx"), "--hold-out",
+                              "0", "--max-drop", "0", "--format", "json"});
+  ASSERT_EQ(made.code, kDone) << made.err;
+  const json report = json::parse(made.out);
+  EXPECT_EQ(report["on_calibration"]["accuracy_float"], 1.0);
+  EXPECT_EQ(report["on_calibration"]["accuracy_int8"], 1.0);
+  EXPECT_EQ(report["trade"]["met"], true);
+  EXPECT_EQ(report["trade"]["rows"][0]["kept"], 0);
+}
+
+TEST_F(QuantizeTest, ATableGivesTheSameModelAsItsCalibration) {
+  ASSERT_EQ(quantize("a.onnx", {"--method", "minmax", "--table", path("t.json")}).code, kDone);
+  const Outcome again = fovea({"quantize", kDemo, "--table-in", path("t.json"), "-o", path("b.onnx")});
+  ASSERT_EQ(again.code, kDone) << again.err;
+  EXPECT_EQ(*read_text_file(path("a.onnx")), *read_text_file(path("b.onnx")));
+}
+
+TEST_F(QuantizeTest, TablesAreShownAndConverted) {
+  ASSERT_EQ(quantize("a.onnx", {"--table", path("t.json")}).code, kDone);
+  const json ranges = json::parse(fovea({"inspect", path("t.json"), "--format", "json"}).out)["ranges"];
+  EXPECT_GT(ranges.size(), 20u);
+  for (const auto& [kind, name] :
+       {std::pair("flatbuffers", "t.flatbuffers"), {"cache", "t.cache"}, {"tensorrt", "u.cache"}}) {
+    const Outcome converted = fovea({"table", path("t.json"), "-o", path(name), "--kind", kind});
+    ASSERT_EQ(converted.code, kDone) << converted.err;
+    const Outcome shown = fovea({"inspect", path(name)});
+    EXPECT_EQ(shown.code, kDone);
+    EXPECT_THAT(shown.out, HasSubstr(std::to_string(ranges.size()) + ", magnitudes only"));
+    EXPECT_EQ(shown.err.find("largest magnitude") != std::string::npos, std::string(kind) != "tensorrt");
+  }
+  EXPECT_EQ(fovea({"table", kDemo}).code, kWrongUsage);
+}
+
+TEST_F(QuantizeTest, TheModelKeepsItsRecipeAndWhatItIsCalled) {
+  ASSERT_EQ(quantize("int8.onnx", {}).code, kDone);
+  const json before = json::parse(fovea({"inspect", kDemo, "--format", "json"}).out),
+             after = json::parse(fovea({"inspect", path("int8.onnx"), "--format", "json"}).out);
+  for (const char* key : {"inputs", "outputs", "metadata", "recipe", "labels"})
+    EXPECT_EQ(after[key], before[key]) << key;
+}
+
+TEST_F(QuantizeTest, WhatCannotBeMeantIsSaidWithItsFix) {
+  EXPECT_THAT(fovea({"quantize", kDemo, "-o", path("x.onnx")}).err, HasSubstr("--images"));
+  EXPECT_EQ(fovea({"quantize", kDemo, "-o", path("x.onnx")}).code, kWrongUsage);
+  EXPECT_THAT(quantize("x.onnx", {"--symmetric", "--activations", "u8"}).err,
+              HasSubstr("symmetric activations are s8"));
+  EXPECT_THAT(quantize("x.onnx", {"--exclude", "nobody"}).err, HasSubstr("--exclude nobody"));
+  EXPECT_THAT(quantize("x.onnx", {"--sample", "many"}).err, HasSubstr("many is no amount"));
+  EXPECT_THAT(quantize("x.onnx", {"--table", path("t.unknown")}).err, HasSubstr("which kind of table"));
+  ASSERT_EQ(quantize("int8.onnx", {}).code, kDone);
+  const Outcome twice = fovea({"quantize", path("int8.onnx"), "--images", kPhotos, "-o", path("x.onnx")});
+  EXPECT_EQ(twice.code, kModelUnusable);
+  EXPECT_THAT(twice.err, HasSubstr("quantised already"));
+  const Outcome excluded = quantize("float.onnx", {"--exclude", "Conv", "Gemm"});
+  EXPECT_EQ(excluded.code, kModelUnusable);
+  EXPECT_THAT(excluded.err, HasSubstr("no Conv, MatMul or Gemm"));
+  EXPECT_FALSE(fs::exists(path("x.onnx")));
+}
+
+TEST_F(QuantizeTest, ABrokenPhotoIsReportedAndTheOthersGoOn) {
+  fs::create_directories(path("photos"));
+  fs::copy(kPhotos + "/coffee.jpg", path("photos"));
+  std::ofstream(path("photos/broken.jpg")) << "no photo";
+  const Outcome made =
+      fovea({"quantize", kDemo, "--images", path("photos"), "-o", path("int8.onnx"), "--hold-out", "0"});
+  EXPECT_EQ(made.code, kSomeInputsFailed);
+  EXPECT_THAT(made.err, HasSubstr("broken.jpg"));
+  EXPECT_TRUE(fs::exists(path("int8.onnx")));
+}
+
+}  // namespace
+}  // namespace fovea::cli

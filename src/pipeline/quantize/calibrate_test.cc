@@ -1,0 +1,213 @@
+#include "pipeline/quantize/calibrate.h"
+
+#include <unistd.h>
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "onnx/read.h"
+#include "pipeline/quantize/calibration_state.h"
+#include "pipeline/quantize/layer_errors.h"
+#include "pipeline/quantize/taps.h"
+#include "pipeline/quantize/trade.h"
+#include "quantize/prepare.h"
+#include "tasks/read_recipe.h"
+
+namespace fovea::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+const std::string kModels = FOVEA_SOURCE_DIR "/models/";
+
+class CalibrateTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) / ("calibrate-" + std::to_string(getpid()));
+    fs::create_directories(folder_);
+    const Graph model = *onnx::read_model(kModels + "demo.onnx");
+    const auto facts = *tasks::examine(model);
+    const auto sources = *tasks::find_sources(kModels + "demo.onnx", model.metadata, std::nullopt);
+    reader_.emplace(*PhotoReader::create(*tasks::resolve_recipe({}, sources, facts)));
+    graph_ = *quantize::prepare(model);
+    selection_ = quantize::select(graph_, {});
+    for (const char* name : {"coffee.jpg", "cat.png", "clock.png", "rocket.jpg"})
+      photos_.push_back({kModels + "photos/" + name, nullptr});
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Calibration calibrated(const CalibrationOptions& options, std::span<const Photo> photos) {
+    auto result = calibrate(graph_, selection_, *reader_, photos, options);
+    EXPECT_TRUE(result.ok()) << result.error().to_string();
+    return result.ok() ? std::move(result).value() : Calibration();
+  }
+
+  fs::path folder_;
+  std::optional<PhotoReader> reader_;
+  Graph graph_;
+  quantize::Selection selection_;
+  std::vector<Photo> photos_;
+};
+
+void expect_same(const Calibration& a, const Calibration& b) {
+  ASSERT_EQ(a.observers.size(), b.observers.size());
+  for (const auto& [value, observer] : a.observers)
+    EXPECT_EQ(quantize::to_json(observer), quantize::to_json(b.observers.at(value)));
+}
+
+TEST_F(CalibrateTest, ObservesWhatTheModelComputes) {
+  const Calibration calibration = calibrated({.threads = 1}, photos_);
+  EXPECT_EQ(calibration.photos, 4);
+  EXPECT_EQ(calibration.observers.size(), selection_.values.size());
+  // The input, computed here.
+  const ValueId input = graph_.inputs[0];
+  float low = 1e9f, high = -1e9f;
+  for (const Photo& photo : photos_)
+    for (const float v : reader_->read(std::span(&photo, 1))->values<float>()) {
+      low = std::min(low, v);
+      high = std::max(high, v);
+    }
+  EXPECT_EQ(calibration.observers.at(input).low, low);
+  EXPECT_EQ(calibration.observers.at(input).high, high);
+  for (const auto& [value, observer] : calibration.observers) EXPECT_EQ(observer.photos, 4u);
+}
+
+TEST_F(CalibrateTest, LittleMemoryAndThreadsChangeNothing) {
+  const Calibration whole = calibrated({.threads = 2}, photos_);
+  const auto groups = tap_groups(graph_, std::vector<ValueId>{selection_.values.begin()->first, graph_.inputs[0]},
+                                 reader_->read(std::span(&photos_[0], 1))->type(), 1);
+  EXPECT_EQ(groups.size(), 2u);
+  // Which values are outputs decides which nodes the engine fuses: results may differ in the last bits.
+  const Calibration parts = calibrated({.threads = 1, .most_tap_bytes = 1 << 20}, photos_);
+  for (const auto& [value, observer] : whole.observers) {
+    const float reach = std::max(observer.high, -observer.low);
+    EXPECT_NEAR(parts.observers.at(value).high, observer.high, 1e-4f * reach);
+    EXPECT_EQ(parts.observers.at(value).values, observer.values);
+  }
+}
+
+TEST_F(CalibrateTest, AStoppedCalibrationGoesOnAsIfNothingHadHappened) {
+  CalibrationOptions options{.threads = 1, .channel_means = true};
+  const Calibration whole = calibrated(options, photos_);
+  options.state = folder_ / "state";
+  int64_t seen = 0;
+  options.progress = [&](int64_t done, int64_t total) {
+    seen = done;
+    EXPECT_EQ(total, 4);
+  };
+  options.stop = [&] { return seen == 2; };
+  EXPECT_TRUE(calibrated(options, photos_).stopped);
+  EXPECT_TRUE(fs::exists(options.state));
+  options.resume = true;
+  options.stop = {};
+  expect_same(calibrated(options, photos_), whole);
+  EXPECT_FALSE(fs::exists(options.state));
+}
+
+TEST_F(CalibrateTest, AStateOfSomethingElseIsRefused) {
+  CalibrationOptions options{.threads = 1};
+  options.state = folder_ / "state";
+  options.stop = [] { return true; };
+  EXPECT_TRUE(calibrated(options, photos_).stopped);
+  options.resume = true;
+  const auto other = calibrate(graph_, selection_, *reader_, std::span(photos_).first(3), options);
+  ASSERT_FALSE(other.ok());
+  EXPECT_THAT(other.error().message, HasSubstr("another calibration"));
+  for (const std::string bytes : {"", "nonsense", "\xa1\x64kind\x01"}) {
+    std::ofstream(options.state, std::ios::binary) << bytes;
+    const auto damaged = calibrate(graph_, selection_, *reader_, photos_, options);
+    ASSERT_FALSE(damaged.ok());
+    EXPECT_THAT(damaged.error().to_string(), HasSubstr("without --resume"));
+  }
+}
+
+TEST_F(CalibrateTest, PhotosThatCannotBeReadAreNamedAndLeftOut) {
+  std::ofstream(folder_ / "broken.jpg") << "no photo";
+  std::vector<Photo> photos = photos_;
+  photos.insert(photos.begin(), {(folder_ / "broken.jpg").string(), nullptr});
+  const Calibration calibration = calibrated({.threads = 1}, photos);
+  EXPECT_EQ(calibration.photos, 4);
+  ASSERT_EQ(calibration.unreadable.size(), 1u);
+  EXPECT_THAT(calibration.unreadable[0].to_string(), HasSubstr("broken.jpg"));
+  const auto none = calibrate(graph_, selection_, *reader_, std::span(photos).first(1), {.threads = 1});
+  ASSERT_FALSE(none.ok());
+  EXPECT_THAT(none.error().to_string(), HasSubstr("broken.jpg"));
+}
+
+TEST_F(CalibrateTest, TheInt8ModelIsCloseAndItsErrorsAreKnown) {
+  Quantizer quantizer;
+  quantizer.graph = graph_;
+  quantizer.ranges = ranges_of(calibrated({.threads = 1}, photos_), {.method = quantize::Method::minmax});
+  const auto model = quantizer.build({});
+  ASSERT_TRUE(model.ok()) << model.error().to_string();
+  const auto errors =
+      layer_errors(graph_, model->graph, model->scales, *reader_, std::span(photos_).first(2), 1 << 22, 1);
+  ASSERT_TRUE(errors.ok()) << errors.error().to_string();
+  ASSERT_EQ(errors->size(), model->scales.parameters.size());
+  for (const LayerError& error : *errors) {
+    EXPECT_GT(error.own_db, 25) << error.value;  // 8 bits: 6 dB each, less the distribution's tails
+    EXPECT_GT(error.total_db, 15) << error.value;
+    EXPECT_LE(error.total_db, error.own_db + 1) << error.value;
+  }
+  // The layer that hurts most is kept first; with all in float nothing is lost.
+  const auto engine = cpu::Engine::compile(std::make_shared<Graph>(graph_), {.threads = 1});
+  const auto references = float_answers(**engine, *reader_, photos_, nullptr, {});
+  const auto sensitive = sensitivities(quantizer, *reader_, std::span(*references).first(1), 1, {});
+  ASSERT_TRUE(sensitive.ok());
+  EXPECT_EQ(sensitive->size(), quantizer.layers().size());
+  EXPECT_LE(sensitive->front().sqnr_db, sensitive->back().sqnr_db);
+  const std::vector<std::string> layers = quantizer.layers();
+  const auto all = quantizer.build({layers.begin(), layers.end()});
+  EXPECT_TRUE(all->weights.empty());
+  const auto trade_off = trade(quantizer, *sensitive, 0, *reader_, *references, std::nullopt, 1, {});
+  ASSERT_TRUE(trade_off.ok());
+  EXPECT_TRUE(trade_off->met);
+  EXPECT_EQ(trade_off->kept.size(), static_cast<size_t>(trade_off->rows.front().kept));
+  const auto unreachable =
+      trade(quantizer, *sensitive, -1, *reader_, std::span(*references).first(1), std::nullopt, 1, {});
+  EXPECT_FALSE(unreachable->met);
+  EXPECT_EQ(unreachable->kept.size(), sensitive->size());
+}
+
+TEST(PhotoSplit, IsReproducibleAndKeepsTheParts) {
+  std::vector<Photo> photos;
+  for (int i = 0; i < 100; ++i) photos.push_back({std::to_string(i), nullptr});
+  const auto names = [](const std::vector<Photo>& part) {
+    std::vector<std::string> list;
+    for (const Photo& photo : part) list.push_back(photo.name);
+    return list;
+  };
+  const PhotoSplit a = split_photos(photos, *parse_amount("30%"), *parse_amount("20"), 7),
+                   b = split_photos(photos, *parse_amount("30"), *parse_amount("20%"), 7),
+                   c = split_photos(photos, *parse_amount("30"), *parse_amount("20%"), 8);
+  EXPECT_EQ(a.calibration.size(), 30u);
+  EXPECT_EQ(a.held_back.size(), 20u);
+  EXPECT_EQ(names(a.calibration), names(b.calibration));
+  EXPECT_NE(names(a.calibration), names(c.calibration));
+  for (const std::string& name : names(a.held_back))
+    EXPECT_THAT(names(a.calibration), testing::Not(testing::Contains(name)));
+  EXPECT_EQ(split_photos(photos, *parse_amount("500"), *parse_amount("100%"), 0).calibration.size(), 1u);
+  EXPECT_EQ(names(split_photos(photos, *parse_amount("2"), *parse_amount("0"), 0).calibration).size(), 2u);
+  for (const char* wrong : {"", "x", "-1", "101%", "5 %", "%", "1.5"}) EXPECT_FALSE(parse_amount(wrong).ok()) << wrong;
+}
+
+TEST(FolderClasses, AreFoundByNameOrByPlace) {
+  const std::vector<Photo> photos = {{"data/cat/1.jpg", nullptr}, {"data/ant/2.jpg", nullptr}};
+  const auto named = FolderClasses::find(photos, {"dog", "cat", "ant"}, 3);
+  ASSERT_TRUE(named);
+  EXPECT_EQ(named->of(photos[0]), 1);
+  EXPECT_EQ(named->of(photos[1]), 2);
+  EXPECT_EQ(named->of({"elsewhere/x.jpg", nullptr}), std::nullopt);
+  const auto placed = FolderClasses::find(photos, {}, 2);
+  ASSERT_TRUE(placed);
+  EXPECT_EQ(placed->of(photos[0]), 1);
+  EXPECT_FALSE(FolderClasses::find(photos, {}, 1000));
+  EXPECT_FALSE(FolderClasses::find(std::span(photos).first(1), {}, 1));
+}
+
+}  // namespace
+}  // namespace fovea::pipeline
