@@ -7,8 +7,9 @@ Each MODEL (default: models/demo.onnx) is quantised by fovea (u8, s8, symmetric 
 quantize_static (QDQ and QOperator), and every result is run by fovea, ONNX Runtime and OpenVINO on the same photos. Each
 cell of the table is two relative L2 distances in percent: from the float model's answer in ONNX Runtime, and from what
 fovea answers for the same file. Integer arithmetic leaves runtimes no freedom but where they round (biases, requantisation,
-the float parts): a cell is right where the second distance is at most the quantised model's own distance from the float
-model, or 1 %, whichever is more. At the end ONNX Runtime reads fovea's tables, and fovea those of ONNX Runtime.
+the float parts): a cell is right where the second distance is at most 1.5 times the quantised model's own distance from the
+float model, or 1 %, whichever is more. (Two answers that are each off by e in their own direction are 1.4 e apart; models
+with random weights come near that, since they magnify each rounding.) At the end ONNX Runtime reads fovea's tables, and fovea those of ONNX Runtime.
 """
 import argparse
 import collections
@@ -138,7 +139,7 @@ def check_model(fovea, model, images, count, work):
                 cells.append(f"{error:.2f}")
                 continue
             apart = distance(answers, own)
-            right = apart <= max(1.0, quantisation)
+            right = apart <= max(1.0, 1.5 * quantisation)
             wrong += not right
             cells.append(f"{error:.2f} / {apart:.2f}{'' if right else ' !'}")
         print(f"  {name:<22} {cells[0]:>14} {cells[1]:>16} {cells[2]:>16}  {fused(path)}")

@@ -11,8 +11,10 @@
 #include "cli/progress.h"
 #include "cli/quantize_report.h"
 #include "onnx/write.h"
+#include "pipeline/quantize/recipe_note.h"
 #include "quantize/equalize.h"
 #include "quantize/prepare.h"
+#include "tasks/read_recipe.h"
 
 namespace fovea::cli {
 namespace {
@@ -83,7 +85,10 @@ class Run {
           .with_fix("export the model to ONNX first (tools/export_timm.py)");
     quantizer_.graph = FOVEA_TRY_AT(options_.model.path, quantize::prepare(*source_.graph));
     if (!options_.images.empty()) {
+      const auto sources = FOVEA_TRY(tasks::find_sources(source_.path, source_.graph->metadata, config));
       tasks::Recipe recipe = FOVEA_TRY(recipe_of(source_, settings, std::move(config)));
+      const std::string unsaid = pipeline::note_recipe(settings, sources, recipe, quantizer_.graph);
+      if (!unsaid.empty()) console_.note(unsaid);
       for (const std::string& note : recipe.notes) console_.note(note);
       if (recipe.facts.output.indices)
         return unsupported("the model chooses its classes itself").with_fix("quantise it before `fovea bake --top-k`");
