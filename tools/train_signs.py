@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Train the classifier of the int8 table: timm's ResNet18-D on 19 signs drawn on photos (tools/signs.py).
 
-    tools/train_signs.py -o signs.onnx [--steps 900] [--last 120] [--threads N]
+    tools/train_signs.py -o signs.onnx [--steps 800,250,60] [--threads N]
 
 The model takes photos of 416x288 (height x width; any height and width in multiples of 32) with values from 0 to 1,
-normalises them itself and answers with probabilities. It learns at half the size first, then at the full one. Seeded.
+normalises them itself and answers with probabilities. It learns at a third of the size first, then at half, then at the full one. Seeded.
 Needs tools/requirements-export.txt; takes about twenty minutes on two cores, and needs no data but models/photos.
 """
 
@@ -73,7 +73,7 @@ def train(model, first, steps, batch, height, width, rate, workers):
         optimizer.step()
         schedule.step()
         right, seen = right + (scores.argmax(-1) == labels).sum().item(), seen + len(labels)
-        if step % 50 == 0 or step == steps:
+        if step % 25 == 0 or step == steps:
             print(f"{height}x{width}, step {step}/{steps}: {right / seen:.1%} right, {time.monotonic() - start:.0f} s", flush=True)
             right = seen = 0
 
@@ -107,8 +107,7 @@ def export(model, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=900, help="of 32 photos at half the size")
-    parser.add_argument("--last", type=int, default=120, help="steps of 16 photos at the full size")
+    parser.add_argument("--steps", default="800,250,60", help="of 32, 32 and 16 photos of 128x96, 208x144 and 416x288")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--check", type=int, default=380, help="held-out photos at the end")
     options = parser.parse_args()
@@ -116,8 +115,9 @@ def main():
     torch.set_num_threads(options.threads)
     network = timm.create_model("resnet18d", num_classes=len(signs.NAMES)).to(memory_format=torch.channels_last)
     model = Classifier(network)
-    train(model, 0, options.steps, 32, signs.HEIGHT // 2, signs.WIDTH // 2, 2e-3, options.threads)
-    train(model, 1_000_000, options.last, 16, signs.HEIGHT, signs.WIDTH, 4e-4, options.threads)
+    stages = [(32, 128, 96, 3e-3), (32, 208, 144, 1.5e-3), (16, signs.HEIGHT, signs.WIDTH, 4e-4)]
+    for stage, (steps, (batch, height, width, rate)) in enumerate(zip(options.steps.split(","), stages)):
+        train(model, 1_000_000 * stage, int(steps), batch, height, width, rate, options.threads)
     print(f"{accuracy(model, options.check, options.threads):.2%} of {options.check} held-out photos right", flush=True)
     export(model, options.output)
     return 0

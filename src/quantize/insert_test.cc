@@ -199,6 +199,21 @@ TEST(Insert, SharedScalesOfConcatenationsAndPools) {
   EXPECT_LT(made.relative_error, 0.03);
 }
 
+TEST(Insert, WhatEnlargesAndPadsKeepsTheScale) {
+  const Graph model = parsed(R"(graph (f32[1,3,8,8] x) -> (y) {
+    w = constant f32[4,3,1,1] random(1)  v = constant f32[2,4,3,3] random(3)
+    scales = constant f32[4] {1, 1, 2, 2}  pads = constant i64[8] {0, 0, 1, 1, 0, 0, 1, 1}
+    a = Conv@13(x, w)
+    r = Resize@13(a, _, scales) {mode="linear"}
+    p = Pad@13(r, pads)
+    y = Conv@13(p, v)
+  })");
+  const Made made = quantised(model, waves({1, 3, 8, 8}));
+  EXPECT_LT(made.relative_error, 0.03);
+  EXPECT_EQ(made.graph.constant(*made.graph.find_value("a_scale"))->data<float>()[0],
+            made.graph.constant(*made.graph.find_value("p_scale"))->data<float>()[0]);
+}
+
 TEST(Insert, ExcludedNodesStayFloat) {
   const Made made = quantised(parsed(kResidual), waves({1, 3, 8, 8}), {}, {.exclude = {"sec*", "Gemm"}});
   EXPECT_FALSE(made.graph.find_value("v_quantized"));

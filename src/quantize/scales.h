@@ -22,10 +22,10 @@ struct Scales {
   std::vector<ValueId> missing;  // stored values without a range: they stay in float, and so do the nodes around them
 };
 
-/// Moves, max pools share the scale of what they take. The inputs of a Concat share one with its result where the
-/// narrowest range is at least a third of the widest (a part loses at most 1.6 bits), those of Add and Sub with each
-/// other where they are within 1.25 of each other: then the runtime adds integers. A group's range is the union of its
-/// members'.
+/// What moves values, pools their maximum, resizes or pads with zeros shares the scale of what it takes. The inputs of
+/// a Concat share one with its result where the narrowest range is at least a third of the widest (a part loses at
+/// most 1.6 bits), those of Add and Sub with each other where they are within 1.25 of each other: then the runtime adds
+/// integers. A group's range is the union of its members'.
 Scales choose_scales(const Graph& graph, const Selection& selection, const Ranges& ranges, const ScaleOptions& options);
 
 }  // namespace fovea::quantize

@@ -13,10 +13,10 @@ constexpr std::array<std::string_view, 13> kMoves = {
     "Reshape", "Flatten", "Transpose",    "Squeeze",      "Unsqueeze", "Slice",    "Split",
     "MaxPool", "Concat",  "DepthToSpace", "SpaceToDepth", "Expand",    "Identity",
 };
-constexpr std::array<std::string_view, 19> kComputes = {
+constexpr std::array<std::string_view, 20> kComputes = {
     "Add",  "Sub",  "Mul",       "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceMax",
     "Relu", "Clip", "LeakyRelu", "PRelu",       "HardSwish",         "HardSigmoid",   "Sigmoid",    "Tanh",
-    "Elu",  "Gelu", "Mish",
+    "Elu",  "Gelu", "Mish",      "Swish",
 };
 
 bool contains(Names names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
@@ -29,6 +29,17 @@ int64_t integer(const Node& node, std::string_view key, int64_t otherwise) {
 float real(const Node& node, std::string_view key, float otherwise) {
   const auto* value = node.attribute<float>(key);
   return value ? *value : otherwise;
+}
+
+/// Resize keeps within its input's range; Pad does where it adds zeros or what is there already.
+bool keeps_range(const Graph& graph, const Node& node) {
+  if (node.is("Resize")) return true;
+  if (!node.is("Pad")) return contains(kMoves, node.op_type);
+  const auto* mode = node.attribute<std::string>("mode");
+  if (mode != nullptr && *mode != "constant") return true;
+  if (node.inputs.size() < 3 || node.inputs[2] == kNoValue) return true;
+  const Tensor* value = graph.constant(node.inputs[2]);
+  return value != nullptr && value->dtype() == DType::f32 && value->size() == 1 && value->data<float>()[0] == 0;
 }
 
 bool is_f32_constant(const Graph& graph, ValueId id) {
@@ -77,7 +88,7 @@ class Selector {
     else if (node.is("MatMul") && options_.attention && !graph_.constant(node.inputs[0]) &&
              !graph_.constant(node.inputs[1]))
       accept({.node = id, .inputs = {0, 1}}, false);
-    else if (contains(kMoves, node.op_type) || contains(kComputes, node.op_type))
+    else if (keeps_range(graph_, node) || contains(kComputes, node.op_type))
       consider_follower(id);
   }
 
@@ -96,7 +107,8 @@ class Selector {
     result.weight_axis = conv || integer(node, "transB", 0) != 0 ? 0 : 1;
     const ValueId bias = node.inputs.size() > 2 ? node.inputs[2] : kNoValue;
     const int64_t channels = weight.shape()[static_cast<size_t>(result.weight_axis)];
-    if (is_f32_constant(graph_, bias) && graph_.constant(bias)->shape() == Shape{channels} &&
+    const auto lies_flat = [&](const Shape& shape) { return shape == Shape{channels} || shape == Shape{1, channels}; };
+    if (is_f32_constant(graph_, bias) && lies_flat(graph_.constant(bias)->shape()) &&
         (conv || real(node, "beta", 1) == 1))
       result.bias = bias;
     return result;
@@ -107,7 +119,7 @@ class Selector {
   void consider_follower(NodeId id) {
     const Node& node = graph_.node(id);
     IntegerNode result{.node = id};
-    result.same_scale = contains(kMoves, node.op_type);
+    result.same_scale = keeps_range(graph_, node);
     const bool sums = node.is("Add") || node.is("Sub") || node.is("Mul") || node.is("Concat");
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId in = node.inputs[i];
