@@ -85,8 +85,8 @@ class Run {
           .with_fix("export the model to ONNX first (tools/export_timm.py)");
     quantizer_.graph = FOVEA_TRY_AT(options_.model.path, quantize::prepare(*source_.graph));
     if (!options_.images.empty()) {
-      const auto sources = FOVEA_TRY(tasks::find_sources(source_.path, source_.graph->metadata, config));
-      tasks::Recipe recipe = FOVEA_TRY(recipe_of(source_, settings, std::move(config)));
+      const auto sources = FOVEA_TRY(tasks::find_sources(source_.path, source_.graph->metadata, std::move(config)));
+      tasks::Recipe recipe = FOVEA_TRY(find_recipe(settings, sources));
       const std::string unsaid = pipeline::note_recipe(settings, sources, recipe, quantizer_.graph);
       if (!unsaid.empty()) console_.note(unsaid);
       for (const std::string& note : recipe.notes) console_.note(note);
@@ -238,6 +238,17 @@ class Run {
   bool some_failed() const { return some_failed_; }
 
  private:
+  /// Also of models that are no classifiers: what they answer is compared as numbers then.
+  Result<tasks::Recipe> find_recipe(const tasks::Settings& flags, std::span<const tasks::Settings> sources) const {
+    auto facts = tasks::examine(*source_.graph);
+    if (!facts.ok() && facts.error().code == ErrorCode::unsupported) {
+      tasks::ModelFacts input_only{FOVEA_TRY_AT(source_.path.string(), tasks::examine_input(*source_.graph)), {}};
+      input_only.output.index = source_.graph->outputs.size();  // none
+      facts = std::move(input_only);
+    }
+    return tasks::resolve_recipe(flags, sources, FOVEA_TRY_AT(source_.path.string(), std::move(facts)));
+  }
+
   Result<std::unique_ptr<cpu::Engine>> float_engine() const {
     return cpu::Engine::compile(std::make_shared<Graph>(quantizer_.graph), {.threads = options_.threads});
   }

@@ -135,6 +135,8 @@ std::optional<image::Layout> layout_of(const std::vector<Dim>& shape) {
   return std::nullopt;
 }
 
+}  // namespace
+
 Result<InputFacts> examine_input(const Graph& graph) {
   std::vector<ValueId> fed;
   for (ValueId id : graph.inputs)
@@ -170,6 +172,8 @@ Result<InputFacts> examine_input(const Graph& graph) {
   facts.range = facts.dtype == DType::u8 ? PixelRange::bytes : range_of(leading_arithmetic(graph, fed[0]));
   return facts;
 }
+
+namespace {
 
 /// The number of classes of an output {batch, classes}, also with two dimensions of 1 beside; nothing where the
 /// shape is unknown. False: the shape is known and is no such.

@@ -53,6 +53,9 @@ struct ModelFacts {
   OutputFacts output;
 };
 
+/// The input alone, also of models whose output is no list of scores. Error: as examine.
+Result<InputFacts> examine_input(const Graph& graph);
+
 /// Error: unsupported, where the graph has not exactly one input for photos, or no outputs; invalid_model, for a note
 /// of `fovea bake` that does not fit.
 Result<ModelFacts> examine(const Graph& graph);

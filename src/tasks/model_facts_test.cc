@@ -133,6 +133,10 @@ TEST(Output, FeatureMapsAreNoScores) {
   const auto facts = facts_of(with_tail("map", "  f32[1,5,4,4] map = Relu@13(y)"));
   ASSERT_FALSE(facts.ok());
   EXPECT_THAT(facts.error().to_string(), testing::HasSubstr("fovea run"));
+  // The input is known all the same.
+  const auto input = examine_input(*parse_graph(with_tail("map", "  f32[1,5,4,4] map = Relu@13(y)")));
+  ASSERT_TRUE(input.ok());
+  EXPECT_EQ(input->layout, image::Layout::nchw);
 }
 
 TEST(Baked, IsReadFromTheNoteOfBake) {
