@@ -37,6 +37,7 @@ struct Options {
   uint64_t seed = 0;
   int64_t compare = 200, tap_megabytes = 1024;
   int threads = 0;
+  Precision precision = Precision::fp32;
   bool symmetric = false, attention = false, equalize = false, correct_bias = false, resume = false;
   Format format = Format::text;
 };
@@ -209,8 +210,7 @@ class Run {
       on_held = FOVEA_TRY(pipeline::float_answers(*engine, *reader_, held, nullptr, step));
     }
     {
-      const auto engine =
-          FOVEA_TRY(cpu::Engine::compile(std::make_shared<Graph>(model_.graph), {.threads = options_.threads}));
+      const auto engine = FOVEA_TRY(cpu::Engine::compile(std::make_shared<Graph>(model_.graph), how_it_runs()));
       report_.on_calibration = FOVEA_TRY(pipeline::compare_answers(*engine, *reader_, on_calibration, classes_, step));
       if (!on_held.empty())
         report_.on_held_back = FOVEA_TRY(pipeline::compare_answers(*engine, *reader_, on_held, classes_, step));
@@ -249,6 +249,9 @@ class Run {
     return tasks::resolve_recipe(flags, sources, FOVEA_TRY_AT(source_.path.string(), std::move(facts)));
   }
 
+  /// The int8 models that are compared; the float model is always fp32.
+  cpu::EngineOptions how_it_runs() const { return {.threads = options_.threads, .precision = options_.precision}; }
+
   Result<std::unique_ptr<cpu::Engine>> float_engine() const {
     return cpu::Engine::compile(std::make_shared<Graph>(quantizer_.graph), {.threads = options_.threads});
   }
@@ -285,14 +288,14 @@ class Run {
     if (references.empty()) return invalid_argument("no photo of the part that is held back can be read");
     const auto few = std::span(references).first(std::min(references.size(), kPhotosForSensitivity));
     Progress progress(console_, static_cast<int64_t>(quantizer_.layers().size() * few.size()));
-    report_.sensitivities = FOVEA_TRY(pipeline::sensitivities(quantizer_, *reader_, few, options_.threads, [&] {
+    report_.sensitivities = FOVEA_TRY(pipeline::sensitivities(quantizer_, *reader_, few, how_it_runs(), [&] {
       progress.advance();
       return !interrupted();
     }));
     progress.clear();
     report_.most_drop = options_.max_drop;
     report_.trade = FOVEA_TRY(pipeline::trade(quantizer_, report_.sensitivities, *options_.max_drop, *reader_,
-                                              references, classes_, options_.threads, [] { return !interrupted(); }));
+                                              references, classes_, how_it_runs(), [] { return !interrupted(); }));
     return report_.trade->kept;
   }
 
@@ -401,6 +404,10 @@ Command add_quantize(CLI::App& app) {
   command->add_option("--threads", options->threads, "default: the cores that the system grants")
       ->check(CLI::Range(1, 1024))
       ->option_text("N");
+  static const std::map<std::string, Precision> kPrecisions = {{"fp32", Precision::fp32}, {"bf16", Precision::bf16}};
+  command->add_option("--precision", options->precision, "of what stays in float when int8 models are compared")
+      ->transform(CLI::Transformer(kPrecisions))
+      ->option_text("P");
   add_format_flag(*command, options->format, false);
   options->recipe.add_to(*command, true);
   command->footer(

@@ -59,7 +59,9 @@ Result<std::vector<Reference>> float_answers(cpu::Engine& engine, const PhotoRea
     const auto input = reader.read(std::span(&photo, 1));
     if (!input.ok() || bytes > kMostKept) continue;
     Stopwatch watch;
-    Reference reference{&photo, FOVEA_TRY(engine.run(std::span(&*input, 1)))};
+    Reference reference;
+    reference.photo = &photo;
+    reference.outputs = FOVEA_TRY(engine.run(std::span(&*input, 1)));
     times.push_back(watch.ms());
     for (const Tensor& output : reference.outputs) bytes += output.bytes();
     references.push_back(std::move(reference));

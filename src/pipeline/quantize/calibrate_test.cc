@@ -156,19 +156,19 @@ TEST_F(CalibrateTest, TheInt8ModelIsCloseAndItsErrorsAreKnown) {
   // The layer that hurts most is kept first; with all in float nothing is lost.
   const auto engine = cpu::Engine::compile(std::make_shared<Graph>(graph_), {.threads = 1});
   const auto references = float_answers(**engine, *reader_, photos_, nullptr, {});
-  const auto sensitive = sensitivities(quantizer, *reader_, std::span(*references).first(1), 1, {});
+  const auto sensitive = sensitivities(quantizer, *reader_, std::span(*references).first(1), {.threads = 1}, {});
   ASSERT_TRUE(sensitive.ok());
   EXPECT_EQ(sensitive->size(), quantizer.layers().size());
   EXPECT_LE(sensitive->front().sqnr_db, sensitive->back().sqnr_db);
   const std::vector<std::string> layers = quantizer.layers();
   const auto all = quantizer.build({layers.begin(), layers.end()});
   EXPECT_TRUE(all->weights.empty());
-  const auto trade_off = trade(quantizer, *sensitive, 0, *reader_, *references, std::nullopt, 1, {});
+  const auto trade_off = trade(quantizer, *sensitive, 0, *reader_, *references, std::nullopt, {.threads = 1}, {});
   ASSERT_TRUE(trade_off.ok());
   EXPECT_TRUE(trade_off->met);
   EXPECT_EQ(trade_off->kept.size(), static_cast<size_t>(trade_off->rows.front().kept));
   const auto unreachable =
-      trade(quantizer, *sensitive, -1, *reader_, std::span(*references).first(1), std::nullopt, 1, {});
+      trade(quantizer, *sensitive, -1, *reader_, std::span(*references).first(1), std::nullopt, {.threads = 1}, {});
   EXPECT_FALSE(unreachable->met);
   EXPECT_EQ(unreachable->kept.size(), sensitive->size());
 }

@@ -7,14 +7,14 @@
 namespace fovea::pipeline {
 namespace {
 
-Result<std::unique_ptr<cpu::Engine>> engine_of(Graph graph, int threads) {
-  return cpu::Engine::compile(std::make_shared<Graph>(std::move(graph)), {.threads = threads});
+Result<std::unique_ptr<cpu::Engine>> engine_of(Graph graph, const cpu::EngineOptions& how) {
+  return cpu::Engine::compile(std::make_shared<Graph>(std::move(graph)), how);
 }
 
 }  // namespace
 
 Result<std::vector<Sensitivity>> sensitivities(const Quantizer& quantizer, const PhotoReader& reader,
-                                               std::span<const Reference> references, int threads,
+                                               std::span<const Reference> references, const cpu::EngineOptions& how,
                                                const std::function<bool()>& step) {
   const std::vector<std::string> layers = quantizer.layers();
   std::vector<Sensitivity> result;
@@ -22,7 +22,7 @@ Result<std::vector<Sensitivity>> sensitivities(const Quantizer& quantizer, const
     std::set<std::string> others(layers.begin(), layers.end());
     others.erase(layer);
     auto alone = FOVEA_TRY(quantizer.build(others));
-    const auto engine = FOVEA_TRY(engine_of(std::move(alone.graph), threads));
+    const auto engine = FOVEA_TRY(engine_of(std::move(alone.graph), how));
     const Answers answers = FOVEA_TRY(compare_answers(*engine, reader, references, std::nullopt, step));
     result.push_back({layer, answers.sqnr_db});
   }
@@ -32,7 +32,8 @@ Result<std::vector<Sensitivity>> sensitivities(const Quantizer& quantizer, const
 
 Result<Trade> trade(const Quantizer& quantizer, std::span<const Sensitivity> sensitive, double most_drop,
                     const PhotoReader& reader, std::span<const Reference> references,
-                    const std::optional<FolderClasses>& classes, int threads, const std::function<bool()>& step) {
+                    const std::optional<FolderClasses>& classes, const cpu::EngineOptions& how,
+                    const std::function<bool()>& step) {
   Trade result;
   const auto first = [&](int64_t count) {
     std::set<std::string> keys;
@@ -41,8 +42,10 @@ Result<Trade> trade(const Quantizer& quantizer, std::span<const Sensitivity> sen
   };
   const auto attempt = [&](int64_t count) -> Result<bool> {
     auto model = FOVEA_TRY(quantizer.build(first(count)));
-    const auto engine = FOVEA_TRY(engine_of(std::move(model.graph), threads));
-    TradeRow row{count, FOVEA_TRY(compare_answers(*engine, reader, references, classes, step)), 0};
+    const auto engine = FOVEA_TRY(engine_of(std::move(model.graph), how));
+    TradeRow row;
+    row.kept = count;
+    row.answers = FOVEA_TRY(compare_answers(*engine, reader, references, classes, step));
     const auto drop = drop_of(row.answers);
     if (!drop)
       return unsupported("the model is no classifier: there is no drop to limit").with_fix("leave --max-drop out");

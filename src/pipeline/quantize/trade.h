@@ -17,10 +17,11 @@ struct Sensitivity {
   double sqnr_db = 0;
 };
 
+/// `how`: with which engine; its precision is that of the float parts.
 /// Of each layer, over these references, the most sensitive first. `step` is called before each run and may stop it.
 /// Error: the engine's; unavailable when stopped.
 Result<std::vector<Sensitivity>> sensitivities(const Quantizer& quantizer, const PhotoReader& reader,
-                                               std::span<const Reference> references, int threads,
+                                               std::span<const Reference> references, const cpu::EngineOptions& how,
                                                const std::function<bool()>& step);
 
 /// One try: so many layers in float.
@@ -40,6 +41,7 @@ struct Trade {
 /// the fewest that meet it, or all where none does. Error: as sensitivities.
 Result<Trade> trade(const Quantizer& quantizer, std::span<const Sensitivity> sensitive, double most_drop,
                     const PhotoReader& reader, std::span<const Reference> references,
-                    const std::optional<FolderClasses>& classes, int threads, const std::function<bool()>& step);
+                    const std::optional<FolderClasses>& classes, const cpu::EngineOptions& how,
+                    const std::function<bool()>& step);
 
 }  // namespace fovea::pipeline
