@@ -25,13 +25,20 @@ constexpr Pass kShapesKnown[] = {
      "early: it decides what is a product over NHWC", nullptr, channels_last},
     {"cancel_moves", "Transpose(Reshape(Transpose(x))) in x's own order -> Reshape(x)",
      "behind channels_last, which makes them", cancel_moves},
+    {"move_dequantize", "move(DequantizeLinear(x)) -> DequantizeLinear(move(x))",
+     "behind channels_last: moves of its own are turned, too", move_dequantize},
+    {"fuse_lookup", "QuantizeLinear(f(DequantizeLinear(x))) -> fovea.QLookup(x)",
+     "nothing moves between the two any more", fuse_lookup},
     {"fuse_gate", "act(a) * b of two parts of one product -> fovea.Gate",
      "before fuse_epilogue would take the function", fuse_gate},
     {"lower_linear", "MatMul(A, W), Gemm(A, W, b) -> fovea.MatMul", "makes what fuse_epilogue looks for", lower_linear},
     {"fuse_epilogue", "act(P(x)), P(x) + bias, P(x) + residual -> P with an epilogue",
      "products are made, and nothing moves between them and their epilogues any more", fuse_epilogue},
     {"fuse_expand", "depthwise(pointwise(x)) -> one fovea.Conv that stores no large map between them",
-     "last: both have their epilogues", fuse_expand},
+     "both have their epilogues", fuse_expand},
+    {"fuse_quantized", "QuantizeLinear(P(DequantizeLinear(x), DequantizeLinear(w))) -> fovea.QConv, fovea.QMatMul, ...",
+     "products have their epilogues", fuse_quantized},
+    {"fold_dequantize", "DequantizeLinear(constant) -> constant", "weights that fuse_quantized left", fold_dequantize},
 };
 
 }  // namespace
