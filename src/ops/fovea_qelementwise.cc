@@ -61,7 +61,8 @@ struct FoveaQBinary final : Operator {
       return x.dtype == DType::f32 ? x.as<float>()[i] : static_cast<float>(byte_at(x, i) - zero);
     };
     int64_t i = 0;
-    const std::array strides{broadcast_strides(in[0].shape, out[0].shape), broadcast_strides(in[1].shape, out[0].shape)};
+    const std::array strides{broadcast_strides(in[0].shape, out[0].shape),
+                             broadcast_strides(in[1].shape, out[0].shape)};
     for_each_index(out[0].shape, strides, [&](const auto& at) {
       const float a = real(in[0], at[0], a_zero), b = real(in[1], at[1], b_zero);
       float r = 0;

@@ -73,8 +73,7 @@ struct FoveaQMean final : Operator {
   float factor;
   QEpilogue epilogue;
 
-  FoveaQMean(int64_t a, bool keep, float f, QEpilogue e)
-      : axes(a), keepdims(keep), factor(f), epilogue(std::move(e)) {}
+  FoveaQMean(int64_t a, bool keep, float f, QEpilogue e) : axes(a), keepdims(keep), factor(f), epilogue(std::move(e)) {}
 
   Result<Types> infer(const Inputs& in) const override {
     FOVEA_TRY(expect_dtype(in, 0, kBytes));

@@ -22,5 +22,6 @@ Outcome fuse_swish(Graph&, NodeId);
 Outcome lower_linear(Graph&, NodeId);
 Outcome move_dequantize(Graph&, NodeId);
 Outcome remove_identity(Graph&, NodeId);
+Outcome unsigned_bytes(Graph&, NodeId);
 
 }  // namespace fovea::passes

@@ -15,11 +15,38 @@
 namespace fovea::passes {
 namespace {
 
-constexpr std::string_view kElementwise[] = {
-    "Abs",      "Add",  "Celu",      "Clip",       "Div",      "Elu",     "Erf",  "Exp",     "Gelu",
-    "Identity", "Log",  "HardSwish", "LeakyRelu",  "Max",      "Min",     "Mish", "Mul",     "Neg",
-    "Pow",      "Relu", "Selu",      "Reciprocal", "Sigmoid",  "HardSigmoid", "Sqrt", "Sub", "Softplus",
-    "Softsign", "Swish", "Tanh",     "QuantizeLinear", "DequantizeLinear"};
+constexpr std::string_view kElementwise[] = {"Abs",
+                                             "Add",
+                                             "Celu",
+                                             "Clip",
+                                             "Div",
+                                             "Elu",
+                                             "Erf",
+                                             "Exp",
+                                             "Gelu",
+                                             "Identity",
+                                             "Log",
+                                             "HardSwish",
+                                             "LeakyRelu",
+                                             "Max",
+                                             "Min",
+                                             "Mish",
+                                             "Mul",
+                                             "Neg",
+                                             "Pow",
+                                             "Relu",
+                                             "Selu",
+                                             "Reciprocal",
+                                             "Sigmoid",
+                                             "HardSigmoid",
+                                             "Sqrt",
+                                             "Sub",
+                                             "Softplus",
+                                             "Softsign",
+                                             "Swish",
+                                             "Tanh",
+                                             "QuantizeLinear",
+                                             "DequantizeLinear"};
 constexpr int kDeepest = 12;
 
 /// Evaluates a formula on all bytes that its one source can hold.

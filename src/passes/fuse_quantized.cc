@@ -1,5 +1,5 @@
-// QuantizeLinear(P(DequantizeLinear(x), DequantizeLinear(w))) -> fovea.QConv, fovea.QMatMul; sums, products and means of
-// dequantised bytes -> fovea.QBinary, fovea.QMean, fovea.QAveragePool
+// QuantizeLinear(P(DequantizeLinear(x), DequantizeLinear(w))) -> fovea.QConv, fovea.QMatMul; sums, products and means
+// of dequantised bytes -> fovea.QBinary, fovea.QMean, fovea.QAveragePool
 //
 // Without a QuantizeLinear behind it the result is f32. What may differ from the graph as it stood: the products are
 // summed exactly, and scales are multiplied with each other first (ops/fovea_q_epilogue.h); a result that falls between
@@ -133,8 +133,7 @@ class ProductFusion {
     if (bounds) {
       const bool relu = name == "Relu";
       set_bounds(fused_, *y_, relu ? 0 : static_cast<double>(*node_.attribute<float>("alpha")),
-                 relu ? std::numeric_limits<double>::infinity()
-                      : static_cast<double>(*node_.attribute<float>("beta")));
+                 relu ? std::numeric_limits<double>::infinity() : static_cast<double>(*node_.attribute<float>("beta")));
     }
     for (const char* key : {"activation", "alpha", "beta", "residual_last"}) fused_.attributes.erase(key);
   }
@@ -156,8 +155,8 @@ class ProductFusion {
       offset.push_back(static_cast<float>(value / unit_));
     }
     const size_t operand = whole ? ops::QEpilogue::kBias : ops::QEpilogue::kOffset;
-    fused_.inputs[operand] = graph_.add_constant(
-        node_.name + ".bias", whole ? Tensor::of({columns_}, sums) : Tensor::of({columns_}, offset));
+    fused_.inputs[operand] = graph_.add_constant(node_.name + ".bias",
+                                                 whole ? Tensor::of({columns_}, sums) : Tensor::of({columns_}, offset));
     return true;
   }
 

@@ -50,8 +50,7 @@ Outcome sink_split(Graph& graph, NodeId id, const Dequantised& d) {
   const std::vector<ValueId> bytes = split.outputs;
   graph.insert_before(id, std::move(split));
   for (size_t i = 0; i < before.size(); ++i)
-    if (before[i] != kNoValue)
-      graph.replace_uses(before[i], same_node(graph, id, dequantize, bytes[i], before[i]));
+    if (before[i] != kNoValue) graph.replace_uses(before[i], same_node(graph, id, dequantize, bytes[i], before[i]));
   return applied();
 }
 
