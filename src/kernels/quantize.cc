@@ -4,7 +4,9 @@
 
 #include <cstring>
 
+#include "base/cpu_features.h"
 #include "kernels/dispatch.h"
+#include "kernels/quantize_isa.h"
 
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
@@ -148,6 +150,10 @@ HWY_INLINE void finish(const SumsFinish& f, const Sum* sums, int64_t sums_stride
   const Range range(f.range);
   const I residual_zero = hn::Set(DI(), f.residual_zero);
   const F residual_scale = V::set(f.residual_scale), y_factor = V::set(f.y_factor);
+  const auto stage = [](const ByteStage& s, F r) HWY_ATTR {
+    const Range levels(s.range);
+    return V::mul(hn::ConvertTo(V::D(), hn::Sub(levels.level(r), levels.zero)), V::set(s.scale));
+  };
   const bool has_residual = f.residual_bytes != nullptr || f.residual_floats != nullptr;
   for_vectors(columns, [&](int64_t j, int64_t n) HWY_ATTR {
     const I correction = load_ints(f.correction + j, n);
@@ -158,6 +164,8 @@ HWY_INLINE void finish(const SumsFinish& f, const Sum* sums, int64_t sums_stride
       if (f.row_terms != nullptr) sum = hn::Add(sum, hn::Set(DI(), f.row_terms[i]));
       F r = V::mul(hn::ConvertTo(V::D(), sum), multiplier);
       if (f.offset != nullptr) r = V::add(r, offset);
+      if (f.row_stage.scale != 0) r = V::add(stage(f.row_stage, r), load_some(f.row + j, n));
+      if (f.inner_stage.scale != 0) r = stage(f.inner_stage, r);
       F residual = V::set(0.0f);
       if (has_residual) {
         const int64_t at = i * f.residual_stride + j;
@@ -264,7 +272,17 @@ void dequantize_row(const uint8_t* x, int32_t zero, float scale, float* y, int64
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(dequantize)(x, zero, scale, y, n);
 }
+#if defined(__x86_64__) && defined(FOVEA_AVX512)
+static bool has_vbmi() {
+  static const bool has = active_isa() == Isa::avx512 && __builtin_cpu_supports("avx512vbmi") != 0;
+  return has;
+}
+#endif
+
 void lookup_row(const uint8_t* x, const uint8_t* table, uint8_t* y, int64_t n) {
+#if defined(__x86_64__) && defined(FOVEA_AVX512)
+  if (has_vbmi()) return avx512::lookup_bytes(x, table, y, n);
+#endif
   int64_t i = 0;
   for (; i + 8 <= n; i += 8) {  // eight at a time: one load and one store
     uint64_t from, to = 0;
@@ -279,15 +297,52 @@ void binary_bytes(bool product, const ByteOperand& a, const ByteOperand& b, cons
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(binary)(product, a, b, range, bytes, floats, n);
 }
+/// The last step of bytes, where the kernel did not do it.
+static void look_up(const SumsFinish& f, int64_t rows, int64_t columns, uint8_t* bytes, int64_t y_stride) {
+  if (f.table == nullptr || bytes == nullptr) return;
+  for (int64_t i = 0; i < rows; ++i) lookup_row(bytes + i * y_stride, f.table, bytes + i * y_stride, columns);
+}
+
+#if defined(__x86_64__) && defined(FOVEA_AVX512)
+/// Whether the AVX-512 kernel knows all that this one asks for.
+static bool is_plain(const SumsFinish& f, const uint8_t* bytes) {
+  return bytes != nullptr && f.bounded && f.activation.kind == ActivationKind::none && f.y_factor == 1 &&
+         f.residual_floats == nullptr && active_isa() == Isa::avx512;
+}
+#endif
+
+template <class Sum>
+static bool finish_plain(const SumsFinish& f, const Sum* sums, int64_t sums_stride, int64_t rows, int64_t columns,
+                         uint8_t* bytes, int64_t y_stride) {
+#if defined(__x86_64__) && defined(FOVEA_AVX512)
+  if (!is_plain(f, bytes)) return false;
+  if (f.table == nullptr || has_vbmi()) {
+    avx512::finish_bytes(f, sums, sums_stride, rows, columns, bytes, y_stride);
+  } else {
+    SumsFinish without = f;
+    without.table = nullptr;
+    avx512::finish_bytes(without, sums, sums_stride, rows, columns, bytes, y_stride);
+    look_up(f, rows, columns, bytes, y_stride);
+  }
+  return true;
+#else
+  return false;
+#endif
+}
+
 void finish_sums(const SumsFinish& f, const int32_t* sums, int64_t sums_stride, int64_t rows, int64_t columns,
                  uint8_t* bytes, float* floats, int64_t y_stride) {
+  if (finish_plain(f, sums, sums_stride, rows, columns, bytes, y_stride)) return;
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(finish_ints)(f, sums, sums_stride, rows, columns, bytes, floats, y_stride);
+  look_up(f, rows, columns, bytes, y_stride);
 }
 void finish_sums(const SumsFinish& f, const float* sums, int64_t sums_stride, int64_t rows, int64_t columns,
                  uint8_t* bytes, float* floats, int64_t y_stride) {
+  if (finish_plain(f, sums, sums_stride, rows, columns, bytes, y_stride)) return;
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(finish_floats)(f, sums, sums_stride, rows, columns, bytes, floats, y_stride);
+  look_up(f, rows, columns, bytes, y_stride);
 }
 void sum_byte_rows(const uint8_t* x, int64_t rows, int64_t stride, int64_t columns, int32_t* sums) {
   obey_active_isa();

@@ -34,12 +34,20 @@ struct ByteOperand {
 void binary_bytes(bool product, const ByteOperand& a, const ByteOperand& b, const ByteRange& range, uint8_t* bytes,
                   float* floats, int64_t n);
 
+/// Levels between two operations, and the scale with which they are read again; none where scale is 0.
+struct ByteStage {
+  ByteRange range;
+  float scale = 0;
+};
+
 /// What becomes of the sums of a quantised product. Pointers at the first row and column.
 struct SumsFinish {
   const int32_t* correction = nullptr;  // [columns], added to the sums: the bias, what zero points make
   const int32_t* row_terms = nullptr;   // [rows], likewise; or nullptr
   const float* multiplier = nullptr;    // [columns]
   const float* offset = nullptr;        // [columns], or nullptr
+  ByteStage row_stage, inner_stage;
+  const float* row = nullptr;  // [columns], added behind row_stage
   const uint8_t* residual_bytes = nullptr;
   const float* residual_floats = nullptr;
   int64_t residual_stride = 0;
@@ -49,6 +57,9 @@ struct SumsFinish {
   Activation activation;
   float y_factor = 1;
   ByteRange range;
+  const uint8_t* table = nullptr;  // [256], for bytes
+  /// No real number that is rounded is as large as 2^31: conversions need no care.
+  bool bounded = false;
 };
 /// Rows of sums as bytes, or as floats where `floats` is given. Strides in elements.
 void finish_sums(const SumsFinish& f, const int32_t* sums, int64_t sums_stride, int64_t rows, int64_t columns,

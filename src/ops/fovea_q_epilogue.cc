@@ -46,6 +46,13 @@ Result<QEpilogue> QEpilogue::parse(Attributes& attributes) {
   q.residual_zero = whole("residual_zero", 0);
   q.residual_scale = attributes.number("residual_scale", 1);
   q.y_factor = attributes.number("y_factor", 1);
+  for (const auto& [stage, name] : {std::pair(&q.row, std::string("row")), std::pair(&q.inner, std::string("inner"))}) {
+    stage->there = attributes.has(name + "_scale");
+    stage->zero = whole(name + "_zero", 0);
+    stage->low = whole(name + "_low", 0);
+    stage->high = whole(name + "_high", 255);
+    stage->scale = attributes.number(name + "_scale", 1);
+  }
   q.fused = FOVEA_TRY(FoveaEpilogue::parse(attributes));
   if (q.low < least || q.high > most || q.low > q.high)
     return invalid_model("bounds {} to {} do not lie within {}", q.low, q.high, output);
@@ -55,19 +62,26 @@ Result<QEpilogue> QEpilogue::parse(Attributes& attributes) {
 Result<TensorType> QEpilogue::infer(const Inputs& in, Shape y) const {
   FOVEA_TRY(expect_dtype(in, 0, kBytes));
   FOVEA_TRY(expect_dtype(in, 1, kBytes));
-  const Shape row{y.empty() ? 1 : y.back()};
-  for (const size_t i : {kMultiplier, kOffset})
+  const Shape columns{y.empty() ? 1 : y.back()};
+  for (const size_t i : {kMultiplier, kOffset, kRow})
     if (in.has(i)) {
       FOVEA_TRY(expect_dtype(in, i, kSingle));
-      FOVEA_TRY(expect_shape(in, i, row));
+      FOVEA_TRY(expect_shape(in, i, columns));
     }
   if (in.has(kBias)) {
     FOVEA_TRY(expect_dtype(in, kBias, kSum));
-    FOVEA_TRY(expect_shape(in, kBias, row));
+    FOVEA_TRY(expect_shape(in, kBias, columns));
   }
   if (in.has(kResidual)) {
     FOVEA_TRY(expect_dtype(in, kResidual, kResiduals));
     FOVEA_TRY(expect_shape(in, kResidual, y));
+  }
+  if (in.has(kRow) != row.there) return invalid_model("a row and attribute \"row_scale\" go together");
+  if (in.has(kTable)) {
+    constexpr DType kUnsigned[] = {DType::u8};
+    FOVEA_TRY(expect_dtype(in, kTable, kUnsigned));
+    FOVEA_TRY(expect_shape(in, kTable, Shape{256}));
+    if (output != DType::u8) return invalid_model("a table is for an output of u8");
   }
   if (!in.has(kMultiplier) && output != DType::i32) return invalid_model("the multiplier is missing");
   return TensorType{output, std::move(y)};
@@ -89,6 +103,14 @@ Result<void> QEpilogue::apply(const int32_t* sums, int64_t columns, Args in, con
     }
     r[i] = static_cast<float>(static_cast<int32_t>(sum)) * multiplier[n];
     if (offset) r[i] = r[i] + offset[n];
+    const auto stage = [&](const QStage& s) {
+      r[i] = static_cast<float>(requantise(r[i], s.zero, s.low, s.high) - s.zero) * s.scale;
+    };
+    if (row.there) {
+      stage(row);
+      r[i] = r[i] + in[kRow].as<float>()[n];
+    }
+    if (inner.there) stage(inner);
   }
   if (output == DType::i32) return {};
   Tensor residual;
@@ -101,11 +123,15 @@ Result<void> QEpilogue::apply(const int32_t* sums, int64_t columns, Args in, con
               residual_scale;
   }
   FOVEA_TRY(fused.apply(residual.raw() ? residual.view() : TensorView{}, real.mutable_view()));
-  for (int64_t i = 0; i < size; ++i)
-    if (output == DType::f32)
+  const auto* table = given(in, kTable) ? in[kTable].as<uint8_t>() : nullptr;
+  for (int64_t i = 0; i < size; ++i) {
+    if (output == DType::f32) {
       y.as<float>()[i] = r[i];
-    else
-      set_byte(y, i, requantise(y_factor == 1 ? r[i] : r[i] * y_factor, y_zero, low, high));
+      continue;
+    }
+    const int32_t level = requantise(y_factor == 1 ? r[i] : r[i] * y_factor, y_zero, low, high);
+    set_byte(y, i, table ? table[level] : level);
+  }
   return {};
 }
 

@@ -40,6 +40,8 @@ constexpr Pass kShapesKnown[] = {
      "both have their epilogues", fuse_expand},
     {"fuse_quantized", "QuantizeLinear(P(DequantizeLinear(x), DequantizeLinear(w))) -> fovea.QConv, fovea.QMatMul, ...",
      "products have their epilogues", fuse_quantized},
+    {"fuse_quantized_chain", "sums and lookups of fovea.QConv, fovea.QMatMul -> behind their sums",
+     "behind fuse_quantized, which makes them", fuse_quantized_chain},
     {"fold_dequantize", "DequantizeLinear(constant) -> constant", "weights that fuse_quantized left", fold_dequantize},
 };
 

@@ -17,6 +17,7 @@ Outcome fuse_gate(Graph&, NodeId);
 Outcome fuse_gelu(Graph&, NodeId);
 Outcome fuse_lookup(Graph&, NodeId);
 Outcome fuse_quantized(Graph&, NodeId);
+Outcome fuse_quantized_chain(Graph&, NodeId);
 Outcome fuse_rope(Graph&, NodeId);
 Outcome fuse_swish(Graph&, NodeId);
 Outcome lower_linear(Graph&, NodeId);

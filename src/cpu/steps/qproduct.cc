@@ -1,6 +1,7 @@
 #include "cpu/steps/qproduct.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "cpu/steps/steps.h"
@@ -109,8 +110,32 @@ std::optional<QFinish> QFinish::make(const LowerNode& node, const Tensor* correc
     q.form_.residual_last = node.integer("residual_last", 0) != 0;
     q.form_.residual_stride = q.columns_;
   }
+  for (const auto& [stage, name] : {std::pair(&q.form_.row_stage, "row"), std::pair(&q.form_.inner_stage, "inner")}) {
+    const std::string key = name;
+    const auto whole = [&](const char* what, int64_t otherwise) {
+      return static_cast<int32_t>(node.integer(key + what, otherwise));
+    };
+    stage->range = {whole("_zero", 0), whole("_low", 0), whole("_high", 255)};
+    stage->scale = node.real(key + "_scale", 0);
+  }
+  const Tensor *row = node.constant(6), *table = node.constant(7);
+  if ((node.has(6) && row == nullptr) || (node.has(7) && table == nullptr)) return std::nullopt;
+  if (row != nullptr) q.row_ = *row;
+  if (table != nullptr) q.table_ = *table;
+  q.form_.bounded = q.is_bounded();
   q.y_ = node.out();
   return q;
+}
+
+bool QFinish::is_bounded() const {
+  // Sums are below 2^31 in magnitude, levels and residuals at most 255.
+  constexpr float kFar = 1e9f;
+  const auto below = [](const Tensor& t, float bound) {
+    return t.raw() == nullptr || std::ranges::all_of(t.values<float>(), [&](float v) { return std::fabs(v) < bound; });
+  };
+  const auto small = [&](float scale) { return std::fabs(scale) * 256 < kFar / 4; };
+  return below(multiplier_, 0.25f) && below(offset_, kFar / 4) && below(row_, kFar / 4) &&
+         small(form_.row_stage.scale) && small(form_.inner_stage.scale) && small(form_.residual_scale);
 }
 
 QFinish::Bound QFinish::bind(const Bindings& b) const {
@@ -118,6 +143,8 @@ QFinish::Bound QFinish::bind(const Bindings& b) const {
   bound.form.correction = correction_.data<int32_t>();
   bound.form.multiplier = multiplier_.data<float>();
   if (offset_.raw() != nullptr) bound.form.offset = offset_.data<float>();
+  if (row_.raw() != nullptr) bound.form.row = row_.data<float>();
+  if (table_.raw() != nullptr) bound.form.table = table_.data<uint8_t>();
   if (residual_ != kNoValue) {
     if (residual_is_bytes_)
       bound.form.residual_bytes = static_cast<const uint8_t*>(b.at(residual_));

@@ -57,6 +57,7 @@ class QFinish {
       f.correction += column;
       f.multiplier += column;
       if (f.offset != nullptr) f.offset += column;
+      if (f.row != nullptr) f.row += column;
       if (f.residual_bytes != nullptr) f.residual_bytes += at;
       if (f.residual_floats != nullptr) f.residual_floats += at;
       kernels::finish_sums(f, sums, sums_stride, rows, count, bytes != nullptr ? bytes + at : nullptr,
@@ -69,8 +70,10 @@ class QFinish {
   bool may_overwrite_residual() const { return reads_residual() && residual_is_bytes_ != to_floats_; }
 
  private:
+  bool is_bounded() const;
+
   kernels::SumsFinish form_;
-  Tensor correction_, multiplier_, offset_;
+  Tensor correction_, multiplier_, offset_, row_, table_;
   ValueId residual_ = kNoValue, y_ = kNoValue;
   bool residual_is_bytes_ = false, to_floats_ = false;
   int64_t columns_ = 0;
