@@ -70,7 +70,8 @@ struct Range {
   /// Far beyond all bounds lies 2^24: no larger number is converted, and NaN becomes the lowest bound.
   HWY_INLINE I level(F r) const {
     const F far = V::set(16777216.0f);
-    r = V::select_nan(r, V::set(-16777216.0f), V::min(far, V::max(V::set(-16777216.0f), r)));
+    // By equality: Highway's inequality is an ordered one on x86, false for NaN.
+    r = hn::IfThenElse(hn::Eq(r, r), V::min(far, V::max(V::set(-16777216.0f), r)), V::set(-16777216.0f));
     return hn::Min(high, hn::Max(low, hn::Add(hn::NearestInt(r), zero)));
   }
 };
