@@ -48,6 +48,7 @@ Result<OperatorPtr> parse_fovea_qlookup(const Node&);
 Result<OperatorPtr> parse_fovea_qmatmul(const Node&);
 Result<OperatorPtr> parse_fovea_qmean(const Node&);
 Result<OperatorPtr> parse_fovea_rope(const Node&);
+Result<OperatorPtr> parse_quantised_contrib(const Node&);
 Result<OperatorPtr> parse_gather(const Node&);
 Result<OperatorPtr> parse_gather_elements(const Node&);
 Result<OperatorPtr> parse_gather_nd(const Node&);

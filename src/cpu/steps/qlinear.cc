@@ -41,7 +41,7 @@ class QLinearStep final : public Step {
         words_(kernels::tap_words(kernel, depth)),
         staged_(kernel.format != WordFormat::i8 || words_ * 4 != depth || !grid.dense(depth)),
         stride_(staged_ ? staged_stride(words_) : depth),
-        block_(word_block_rows(kernel, rows_, stride_)),
+        block_(std::min<int64_t>(192, word_block_rows(kernel, rows_, stride_))),
         panels_(kernels::panel_count(kernel, columns_)),
         staged_bytes_(staged_ ? round_up(block_ * stride_, 64) : 0),
         sums_bytes_(round_up(block_, 16) * kernel.columns * 4),
