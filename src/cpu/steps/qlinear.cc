@@ -1,5 +1,6 @@
 // Steps of fovea.QMatMul with constant weights and of pointwise fovea.QConv: rows of bytes times panels of bytes. Rows
 // that lie densely are read where they are; others are copied for each block.
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
@@ -26,6 +27,10 @@ struct ByteGrid {
   bool dense(int64_t depth) const { return pixel == depth && (height == 1 || (line == width * depth)); }
 };
 
+/// Dense rows up to this size are read or staged as they lie, what is read behind one being the next row; longer ones
+/// might share sets of the cache.
+constexpr int64_t kDenseBytes = 512;
+
 class QLinearStep final : public Step {
  public:
   QLinearStep(const LowerNode& node, const ByteGrid& grid, const kernels::WordKernel& kernel, QWeights weights,
@@ -39,14 +44,20 @@ class QLinearStep final : public Step {
         columns_(node.out_shape().back()),
         rows_(element_count(node.out_shape()) / columns_),
         words_(kernels::tap_words(kernel, depth)),
-        staged_(kernel.format != WordFormat::i8 || words_ * 4 != depth || !grid.dense(depth)),
-        stride_(staged_ ? staged_stride(words_) : depth),
-        block_(std::min<int64_t>(192, word_block_rows(kernel, rows_, stride_))),
-        panels_(kernels::panel_count(kernel, columns_)),
-        staged_bytes_(staged_ ? round_up(block_ * stride_, 64) : 0),
-        sums_bytes_(round_up(block_, 16) * kernel.columns * 4),
-        worker_bytes_(staged_bytes_ + sums_bytes_ + (weights_.sums_rows() ? round_up(block_ * 4, 64) : 0)),
-        threads_(std::max(node.threads, 1)) {}
+        wide_(kernel.format != WordFormat::i8),
+        dense_(!wide_ && grid.dense(depth) && depth <= kDenseBytes),
+        in_place_(dense_ && words_ * 4 == depth),
+        stride_(dense_ ? depth : staged_stride(words_)),
+        panels_(weights_.panels),
+        threads_(std::max(node.threads, 1)) {
+    constexpr int64_t kRows = 192;  // of a block: their sums stay in the L1 cache
+    block_ = std::min(word_block_rows(kernel, rows_, stride_), round_up(kRows, kernel.rows));
+    const int64_t padded = kernels::padded_rows(kernel, block_);
+    // Behind the last row, whole words of the panel are read, whose weights are zero there.
+    staged_bytes_ = round_up(padded * stride_ + words_ * 4, 64);
+    sums_bytes_ = round_up(padded * kernel.columns * 4, 64);
+    worker_bytes_ = staged_bytes_ + sums_bytes_ + (weights_.sums_rows() ? round_up(padded * 4, 64) : 0);
+  }
 
   Result<void> run(const Bindings& b) const override {
     const auto* a = static_cast<const uint8_t*>(b.at(a_));
@@ -54,7 +65,8 @@ class QLinearStep final : public Step {
     const auto scratch = [&](int worker) { return static_cast<std::byte*>(b.scratch) + worker * worker_bytes_; };
     const int64_t tiles = ceil_div(rows_, 16), macs = depth_ * columns_;
     constexpr int64_t kGrainMacs = 1 << 20;  // multiply-adds that are worth a thread
-    if (share_rows(tiles, panels_, b.pool->size())) {
+    const WordWork work{tiles, panels_, rows_ * depth_, panels_ * kernel_.columns * words_ * 4, rows_ * macs};
+    if (share_word_rows(kernel_, work, b.pool->size())) {
       b.pool->parallel_for(
           tiles, std::max<int64_t>(1, kGrainMacs / (16 * macs)), [&](int64_t begin, int64_t end, int worker) {
             multiply(a, finish, rows_ * begin / tiles, rows_ * end / tiles, 0, panels_, scratch(worker));
@@ -81,12 +93,15 @@ class QLinearStep final : public Step {
     for (int64_t m = begin; m < end; m += block_) {
       const int64_t count = std::min(block_, end - m);
       kernels::WordBlock block;
-      block.a = staged_ ? scratch : reinterpret_cast<const std::byte*>(a + m * depth_);
+      block.a = scratch;
       block.a_stride = stride_;
       block.tap_offsets = kOneTap;
       block.words = words_;
       block.rows = count;
-      if (staged_) stage(a, m, count, scratch);
+      if (in_place_ && m + kernels::padded_rows(kernel_, count) <= rows_)
+        block.a = reinterpret_cast<const std::byte*>(a + m * depth_);
+      else
+        stage(a, m, count, scratch);
       const auto* packed = weights_.packed.data<uint32_t>();
       if (terms != nullptr)
         multiply_words(
@@ -101,15 +116,20 @@ class QLinearStep final : public Step {
   }
 
   void stage(const uint8_t* a, int64_t first, int64_t count, std::byte* to) const {
+    if (dense_) {
+      std::memcpy(to, a + grid_.offset(first), static_cast<size_t>(count * depth_));
+      std::memset(to + count * depth_, 0, static_cast<size_t>(words_ * 4));
+      return;
+    }
     for (int64_t i = 0; i < count; ++i, to += stride_) {
       const uint8_t* row = a + grid_.offset(first + i);
-      if (kernel_.format == WordFormat::i8) {
+      if (!wide_) {
         std::memcpy(to, row, static_cast<size_t>(depth_));
         std::memset(to + depth_, 0, static_cast<size_t>(words_ * 4 - depth_));
       } else {
-        auto* wide = reinterpret_cast<int16_t*>(to);
-        for (int64_t k = 0; k < depth_; ++k) wide[k] = row[k];
-        std::fill(wide + depth_, wide + words_ * 2, int16_t{0});
+        auto* numbers = reinterpret_cast<int16_t*>(to);
+        std::copy_n(row, depth_, numbers);
+        std::fill(numbers + depth_, numbers + words_ * 2, int16_t{0});
       }
     }
   }
@@ -120,9 +140,10 @@ class QLinearStep final : public Step {
   QWeights weights_;
   QFinish finish_;
   int64_t depth_, columns_, rows_, words_;
-  bool staged_;
-  int64_t stride_, block_, panels_, staged_bytes_, sums_bytes_, worker_bytes_;
+  bool wide_, dense_, in_place_;  // rows of 16-bit numbers; rows as they lie, copied or read where they are
+  int64_t stride_, panels_;
   int threads_;
+  int64_t block_ = 1, staged_bytes_ = 0, sums_bytes_ = 0, worker_bytes_ = 0;
 };
 
 StepPtr make_step_of(const LowerNode& node, const QWeightSource& source, const ByteGrid& grid) {

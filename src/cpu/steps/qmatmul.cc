@@ -32,9 +32,10 @@ class QMatMulStep final : public Step {
         block_(word_block_rows(kernel, g_.rows, stride_)),
         threads_(std::max(node.threads, 1)) {
     packed_bytes_ = round_up((panels_ + 1) * kernels::panel_words(kernel, 1, g_.inner) * 4, 64);
-    staged_bytes_ = round_up(block_ * stride_, 64);
-    sums_bytes_ = round_up(block_, 16) * kernel.columns * 4;
-    terms_bytes_ = round_up(block_ * 4, 64);
+    const int64_t padded = kernels::padded_rows(kernel, block_);
+    staged_bytes_ = round_up(padded * stride_, 64);
+    sums_bytes_ = round_up(padded * kernel.columns * 4, 64);
+    terms_bytes_ = round_up(padded * 4, 64);
     correction_bytes_ = round_up(panels_ * kernel.columns * 4, 64);
   }
 
