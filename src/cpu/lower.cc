@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "cpu/steps/qsteps.h"
 #include "cpu/steps/steps.h"
 #include "kernels/word_gemm.h"
 #include "ops/shapes.h"
@@ -22,6 +23,7 @@ constexpr Maker kMakers[] = {
     {"", "Add", make_binary_step},
     {"", "Clip", make_unary_step},
     {"", "Concat", make_copy_step},
+    {"", "DequantizeLinear", make_quantize_step},
     {"", "Div", make_binary_step},
     {"", "Erf", make_unary_step},
     {"", "Exp", make_unary_step},
@@ -41,6 +43,7 @@ constexpr Maker kMakers[] = {
     {"", "Min", make_binary_step},
     {"", "Mul", make_binary_step},
     {"", "Neg", make_unary_step},
+    {"", "QuantizeLinear", make_quantize_step},
     {"", "RMSNormalization", make_norm_step},
     {"", "Reciprocal", make_unary_step},
     {"", "ReduceMean", make_mean_step},
@@ -67,6 +70,15 @@ constexpr Maker kMakers[] = {
     {"fovea", "MatMul", make_bf16_linear_step},
     {"fovea", "MatMul", make_linear_step},
     {"fovea", "MaxPool", make_pool_step},
+    {"fovea", "MaxPool", make_qpool_step},
+    {"fovea", "QAveragePool", make_qpool_step},
+    {"fovea", "QBinary", make_qbinary_step},
+    {"fovea", "QConv", make_qdepthwise_step},
+    {"fovea", "QConv", make_qconv_step},
+    {"fovea", "QLookup", make_qlookup_step},
+    {"fovea", "QMatMul", make_qlinear_step},
+    {"fovea", "QMatMul", make_qmatmul_step},
+    {"fovea", "QMean", make_qmean_step},
     {"fovea", "Rope", make_rope_step},
 };
 // clang-format on
@@ -138,14 +150,14 @@ double giga_macs(const LowerNode& node) {
     const std::vector<int64_t> s = node.integers("sizes");
     return out * static_cast<double>(s[3]) * (1 + static_cast<double>(s[4]) / static_cast<double>(s[5])) * 1e-9;
   }
-  if (n.op_type == "Conv" && node.has(1)) {
+  if ((n.op_type == "Conv" || n.op_type == "QConv") && node.has(1)) {
     const Shape& w = node.shape(1);
     double macs = out * static_cast<double>(ops::extent_product(w, 1, static_cast<int64_t>(w.size())));
-    if (node.has(4))  // the pointwise one in front
+    if (n.op_type == "Conv" && node.has(4))  // the pointwise one in front
       macs += static_cast<double>(element_count(node.shape(0))) * static_cast<double>(node.shape(4)[0]);
     return macs * 1e-9;
   }
-  if ((n.op_type == "MatMul" || n.op_type == "Gemm") && node.has(0) && !node.shape(0).empty()) {
+  if ((n.op_type == "MatMul" || n.op_type == "QMatMul" || n.op_type == "Gemm") && node.has(0) && !node.shape(0).empty()) {
     const Shape& a = node.shape(0);
     const bool transposed = n.op_type == "Gemm" && node.integer("transA", 0) != 0;
     return out * static_cast<double>(transposed ? a[0] : a.back()) * 1e-9;

@@ -97,9 +97,8 @@ struct FoveaPool final : Operator {
   explicit FoveaPool(Pool p) : pool(std::move(p)) {}
 
   Result<Types> infer(const Inputs& in) const override {
-    FOVEA_TRY(expect_dtype(in, 0, kF32));
     FOVEA_TRY(expect_rank(in, 0, 4));
-    const Inputs::Input turned[] = {{{DType::f32, channels_first(in.shape(0))}, nullptr, true}};
+    const Inputs::Input turned[] = {{{in.dtype(0), channels_first(in.shape(0))}, nullptr, true}};
     Types types = FOVEA_TRY(pool.infer(Inputs(turned, 1)));
     types[0].shape = channels_last(types[0].shape);
     return types;
@@ -107,7 +106,7 @@ struct FoveaPool final : Operator {
 
   Result<void> compute(Args in, Outs out) const override {
     const Tensor x = FOVEA_TRY(to_channels_first(in[0]));
-    Tensor y = FOVEA_TRY(Tensor::allocate(DType::f32, channels_first(out[0].shape)));
+    Tensor y = FOVEA_TRY(Tensor::allocate(out[0].dtype, channels_first(out[0].shape)));
     const TensorView args[] = {x.view()};
     const MutableView results[] = {y.mutable_view()};
     FOVEA_TRY(pool.compute(args, results));

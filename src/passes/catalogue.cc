@@ -9,6 +9,8 @@ namespace {
 constexpr Pass kOnce[] = {
     {"remove_identity", "Identity(x), Dropout(x) when not training -> x",
      "first: no other pattern needs to look through them", remove_identity},
+    {"expand_quantised", "QLinearConv(x, ...) -> QuantizeLinear(Conv(DequantizeLinear(x), ...)), and its like",
+     "early: what follows knows one form of quantised graphs", expand_quantised},
     {"fold_batch_norm", "BatchNormalization(Conv(x, W, B)) -> Conv(x, W', B')",
      "before the weights are packed, and before activations would stand between", fold_batch_norm},
     {"fold_scale", "P(x) * c, (P(x) + b) * c -> P'(x), P'(x) + b c", "like fold_batch_norm", fold_scale},
@@ -18,6 +20,8 @@ constexpr Pass kOnce[] = {
 };
 
 constexpr Pass kShapesKnown[] = {
+    {"unsigned_bytes", "QuantizeLinear to i8 and back -> the same over u8", "first: Q and DQ still stand side by side",
+     unsigned_bytes},
     {"fuse_rope", "x * cos + rotated(x) * sin -> fovea.Rope", "before fuse_attention, which takes it in", fuse_rope},
     {"fuse_attention", "MatMul(Softmax(MatMul(Q, K^T)), V) -> fovea.Attention",
      "before channels_last: what moves heads about is no image", fuse_attention},
@@ -25,13 +29,22 @@ constexpr Pass kShapesKnown[] = {
      "early: it decides what is a product over NHWC", nullptr, channels_last},
     {"cancel_moves", "Transpose(Reshape(Transpose(x))) in x's own order -> Reshape(x)",
      "behind channels_last, which makes them", cancel_moves},
+    {"move_dequantize", "move(DequantizeLinear(x)) -> DequantizeLinear(move(x))",
+     "behind channels_last: moves of its own are turned, too", move_dequantize},
+    {"fuse_lookup", "QuantizeLinear(f(DequantizeLinear(x))) -> fovea.QLookup(x)",
+     "nothing moves between the two any more", fuse_lookup},
     {"fuse_gate", "act(a) * b of two parts of one product -> fovea.Gate",
      "before fuse_epilogue would take the function", fuse_gate},
     {"lower_linear", "MatMul(A, W), Gemm(A, W, b) -> fovea.MatMul", "makes what fuse_epilogue looks for", lower_linear},
     {"fuse_epilogue", "act(P(x)), P(x) + bias, P(x) + residual -> P with an epilogue",
      "products are made, and nothing moves between them and their epilogues any more", fuse_epilogue},
     {"fuse_expand", "depthwise(pointwise(x)) -> one fovea.Conv that stores no large map between them",
-     "last: both have their epilogues", fuse_expand},
+     "both have their epilogues", fuse_expand},
+    {"fuse_quantized", "QuantizeLinear(P(DequantizeLinear(x), DequantizeLinear(w))) -> fovea.QConv, fovea.QMatMul, ...",
+     "products have their epilogues", fuse_quantized},
+    {"fuse_quantized_chain", "sums and lookups of fovea.QConv, fovea.QMatMul -> behind their sums",
+     "behind fuse_quantized, which makes them", fuse_quantized_chain},
+    {"fold_dequantize", "DequantizeLinear(constant) -> constant", "weights that fuse_quantized left", fold_dequantize},
 };
 
 }  // namespace

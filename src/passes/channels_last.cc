@@ -8,6 +8,7 @@
 
 #include "ops/shapes.h"
 #include "passes/catalogue.h"
+#include "passes/quantised.h"
 #include "passes/rewrite.h"
 
 namespace fovea::passes {
@@ -59,9 +60,14 @@ class ChannelsLast {
   }
   std::optional<Shape> image(ValueId v) const {
     auto shape = shape_of(graph_, v);
-    return shape && shape->size() == 4 && is_f32(graph_, v) ? shape : std::nullopt;
+    if (!shape || shape->size() != 4) return std::nullopt;
+    const DType dtype = *graph_.value(v).type.dtype;
+    return dtype == DType::f32 || dtype == DType::u8 || dtype == DType::i8 ? shape : std::nullopt;
   }
-  static ValueType last_type(const Shape& s) { return ValueType::of({DType::f32, {s[0], s[2], s[3], s[1]}}); }
+  static ValueType last_type(const Shape& s, DType dtype = DType::f32) {
+    return ValueType::of({dtype, {s[0], s[2], s[3], s[1]}});
+  }
+  ValueType last_type_of(ValueId v) const { return last_type(*image(v), *graph_.value(v).type.dtype); }
   static Node transpose(ValueId from, const std::vector<int64_t>& perm) {
     Node node;
     node.op_type = "Transpose";
@@ -74,7 +80,7 @@ class ChannelsLast {
   /// The NHWC twin of an image, made where there is none yet.
   ValueId to_last(ValueId v, NodeId place) {
     if (const ValueId have = twin(v); have != kNoValue) return have;
-    const ValueId last = insert_node(graph_, place, transpose(v, kToLast), last_type(*image(v)));
+    const ValueId last = insert_node(graph_, place, transpose(v, kToLast), last_type_of(v));
     set_twin(v, last);
     return last;
   }
@@ -94,7 +100,7 @@ class ChannelsLast {
   /// Puts a node before `id` whose output is the twin of that node's output.
   void make_twin(NodeId id, Node node) {
     const ValueId out = graph_.node(id).outputs[0];
-    set_twin(out, insert_node(graph_, id, std::move(node), last_type(*image(out))));
+    set_twin(out, insert_node(graph_, id, std::move(node), last_type_of(out)));
   }
 
   bool convert(NodeId id) {
@@ -106,15 +112,22 @@ class ChannelsLast {
     if (node.is("Transpose")) return transposition(id);
     if (node.is("BatchNormalization")) return batch_norm(id);
     if (one_of(node, kUnary)) return unary(id);
+    if (node.is("QuantizeLinear") || node.is("DequantizeLinear")) return unary(id);
     if (one_of(node, kBinary)) return binary(id);
     if (node.is("Concat")) return concat(id);
     if (one_of(node, kReduce) || node.is("GlobalAveragePool")) return reduce(id);
     return false;
   }
 
+  /// A constant, or what DequantizeLinear makes of one.
+  bool known_weight(ValueId v) const {
+    const auto d = dequantised(graph_, v);
+    return graph_.constant(d ? d->source : v) != nullptr;
+  }
+
   bool convolution(NodeId id) {
     const Node& conv = graph_.node(id);
-    if (!image(conv.inputs[0]) || !image(conv.outputs[0]) || graph_.constant(conv.inputs[1]) == nullptr) return false;
+    if (!image(conv.inputs[0]) || !image(conv.outputs[0]) || !known_weight(conv.inputs[1])) return false;
     Node last = conv;
     if (!plain_pads(last)) return false;
     last.domain = "fovea";
@@ -172,6 +185,13 @@ class ChannelsLast {
     for (size_t i = 1; i < node.inputs.size(); ++i)
       if (node.inputs[i] != kNoValue && graph_.constant(node.inputs[i]) == nullptr) return false;
     Node last = node;
+    if (node.is("QuantizeLinear") || node.is("DequantizeLinear")) {
+      const auto* block = node.attribute<int64_t>("block_size");
+      const auto* given = node.attribute<int64_t>("axis");
+      const int64_t axis = given == nullptr ? 1 : *given < 0 ? *given + 4 : *given;
+      if ((block != nullptr && *block != 0) || axis < 0 || axis > 3) return false;
+      last.attributes["axis"] = kAxisInLast[axis];
+    }
     last.inputs[0] = twin(node.inputs[0]);
     make_twin(id, std::move(last));
     return true;

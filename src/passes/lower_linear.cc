@@ -1,5 +1,6 @@
 // MatMul(A, W), Gemm(A, W, bias) with a constant matrix W -> fovea.MatMul, which can carry bias, residual, activation
 #include "passes/catalogue.h"
+#include "passes/quantised.h"
 #include "passes/rewrite.h"
 
 namespace fovea::passes {
@@ -20,7 +21,9 @@ Outcome lower_linear(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   const bool gemm = node.is("Gemm");
   if (!gemm && !node.is("MatMul")) return no_match();
-  const Tensor* weight = graph.constant(node.inputs[1]);
+  // A matrix that is known, or that DequantizeLinear makes of one.
+  const auto d = dequantised(graph, node.inputs[1]);
+  const Tensor* weight = graph.constant(d ? d->source : node.inputs[1]);
   const auto a = shape_of(graph, node.inputs[0]);
   if (weight == nullptr || weight->rank() != 2 || !a || a->empty()) return no_match();
   if (!is_f32(graph, node.inputs[0])) return refused("not f32");

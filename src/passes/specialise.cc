@@ -7,6 +7,7 @@
 #include "graph/verify.h"
 #include "ops/control_flow.h"
 #include "ops/evaluate.h"
+#include "passes/quantised.h"
 
 namespace fovea::passes {
 namespace {
@@ -34,6 +35,29 @@ Result<void> check_subgraphs(const Graph& graph, int depth) {
         FOVEA_TRY_AT(node.label(graph), check_subgraphs(*inner, depth + 1));
   }
   return {};
+}
+
+/// Bytes that become the weights of a product whose other operand is dequantised, too: fuse_quantized wants them as
+/// they are. Folded here, they would be four times as large, and floats for good.
+bool is_weight_of_bytes(const Graph& graph, const Node& node) {
+  if (!node.is("DequantizeLinear")) return false;
+  const Tensor* bytes = graph.constant(node.inputs[0]);
+  if (bytes == nullptr || bytes->rank() < 2 || (bytes->dtype() != DType::i8 && bytes->dtype() != DType::u8))
+    return false;
+  return std::ranges::any_of(graph.users(node.outputs[0]), [&](NodeId id) {
+    const Node& user = graph.node(id);
+    if (!user.is("Conv") && !user.is("MatMul") && !user.is("Gemm")) return false;
+    if (user.inputs[1] != node.outputs[0]) return false;
+    ValueId other = user.inputs[0];
+    for (int moves = 0; moves < 4; ++moves) {
+      const NodeId producer = graph.value(other).producer;
+      if (producer == kNoNode) return false;
+      if (graph.node(producer).is("DequantizeLinear")) return true;
+      if (!moves_elements(graph.node(producer)) && !graph.node(producer).is("MaxPool")) return false;
+      other = graph.node(producer).inputs[0];
+    }
+    return false;
+  });
 }
 
 class Specialiser {
@@ -89,7 +113,7 @@ class Specialiser {
   }
 
   bool can_fold(const Node& node, std::span<const ops::Inputs::Input> inputs, const ops::Types& types) const {
-    if (is_random(node)) return false;
+    if (is_random(node) || is_weight_of_bytes(graph_, node)) return false;
     int64_t in_bytes = 0, out_bytes = 0;
     for (const auto& input : inputs) {
       if (!input.present) continue;

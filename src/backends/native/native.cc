@@ -1,5 +1,6 @@
 #include "backends/native/native.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/ranges.h>
@@ -60,7 +61,8 @@ Error bad_value(std::string_view name, std::string_view value, std::string_view 
 Result<cpu::EngineOptions> engine_options(const CompileOptions& options) {
   cpu::EngineOptions result;
   result.threads = options.threads;
-  result.precision = options.precision;
+  // A quantized model says itself what is int8; its other parts are fp32.
+  result.precision = options.precision == Precision::int8 ? Precision::fp32 : options.precision;
   for (const auto& [name, value] : options.options) {
     if (name == "fast_kernels") {
       if (value != "true" && value != "false") return bad_value(name, value, "true or false");
@@ -77,6 +79,14 @@ Result<cpu::EngineOptions> engine_options(const CompileOptions& options) {
     }
   }
   return result;
+}
+
+bool is_quantized(const Graph& graph) {
+  return std::ranges::any_of(graph.order(), [&](NodeId id) {
+    const std::string& type = graph.node(id).op_type;
+    return type.ends_with("quantizeLinear") || type.ends_with("QuantizeLinear") || type.starts_with("QLinear") ||
+           type == "ConvInteger" || type == "MatMulInteger";
+  });
 }
 
 class NativeBackend final : public Backend {
@@ -98,14 +108,17 @@ class NativeBackend final : public Backend {
 
   Result<std::unique_ptr<Engine>> compile(const Source& source, std::string_view /*device*/,
                                           const CompileOptions& options) const override {
-    if (options.precision != Precision::fp32 && options.precision != Precision::bf16)
-      return invalid_argument("backend native computes in fp32 or bf16, not in {}", name_of(options.precision))
+    if (options.precision == Precision::fp16)
+      return invalid_argument("backend native computes in fp32, bf16 or int8, not in {}", name_of(options.precision))
           .with_fix("use --precision fp32 or bf16");
     if (options.precision == Precision::bf16 && !cpu::has_bf16_products())
       log_warning("this CPU has no products of bf16 (or FOVEA_ISA leaves them out): computing in fp32");
     const cpu::EngineOptions engine = FOVEA_TRY(engine_options(options));
     auto graph = source.graph;
     if (!graph) graph = std::make_shared<const Graph>(FOVEA_TRY(onnx::read_model(source.path)));
+    if (options.precision == Precision::int8 && !is_quantized(*graph))
+      return invalid_argument("the model is not quantized, so backend native has no int8 products to do")
+          .with_fix("give a model with QuantizeLinear and DequantizeLinear nodes");
     auto compiled = FOVEA_TRY(cpu::Engine::compile(std::move(graph), engine));
     return std::unique_ptr<Engine>(std::make_unique<NativeEngine>(std::move(compiled)));
   }

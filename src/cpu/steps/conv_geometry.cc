@@ -12,7 +12,7 @@ constexpr int64_t kMostTaps = 4096;
 
 /// Of a convolution over an image of so many channels, with the node's other extents.
 std::optional<ConvGeometry> geometry_of(const LowerNode& node, int64_t channels) {
-  if (!all_f32(node) || node.shape(0).size() != 4 || node.shape(1).size() != 4) return std::nullopt;
+  if (node.shape(0).size() != 4 || node.shape(1).size() != 4) return std::nullopt;
   const Shape &x = node.shape(0), &w = node.shape(1), &y = node.out_shape();
   ConvGeometry g;
   g.batch = x[0];
@@ -38,13 +38,17 @@ std::optional<ConvGeometry> geometry_of(const LowerNode& node, int64_t channels)
 
 }  // namespace
 
+std::optional<ConvGeometry> conv_sizes(const LowerNode& node) {
+  return node.shape(0).size() == 4 ? geometry_of(node, node.shape(0)[3]) : std::nullopt;
+}
+
 std::optional<ConvGeometry> conv_geometry(const LowerNode& node) {
-  if (node.has(4) || node.shape(0).size() != 4) return std::nullopt;
+  if (!all_f32(node) || node.has(4) || node.shape(0).size() != 4) return std::nullopt;
   return geometry_of(node, node.shape(0)[3]);
 }
 
 std::optional<ConvGeometry> expanded_geometry(const LowerNode& node) {
-  if (!node.has(4) || node.shape(4).size() != 4) return std::nullopt;
+  if (!all_f32(node) || !node.has(4) || node.shape(4).size() != 4) return std::nullopt;
   return geometry_of(node, node.shape(4)[0]);
 }
 

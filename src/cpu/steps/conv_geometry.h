@@ -18,6 +18,9 @@ struct ConvGeometry {
   int64_t out_channels() const { return groups * out_per_group; }
 };
 
+/// Sizes of a convolution of any type over NHWC: fovea.Conv without a pointwise one in front, fovea.QConv. nullopt for
+/// other ranks than 4, kernels of thousands of taps.
+std::optional<ConvGeometry> conv_sizes(const LowerNode& node);
 /// nullopt for what no fast kernel takes: other types than f32, other ranks than 4, kernels of thousands of taps, a
 /// pointwise convolution in front.
 std::optional<ConvGeometry> conv_geometry(const LowerNode& node);

@@ -1,0 +1,211 @@
+// Steps of fovea.QConv: the bytes of the image are copied with their padding, and tiles read their rows from the copy.
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "cpu/steps/conv_geometry.h"
+#include "cpu/steps/gemm_run.h"
+#include "cpu/steps/phased_image.h"
+#include "cpu/steps/qproduct.h"
+#include "cpu/steps/qsteps.h"
+#include "cpu/steps/word_run.h"
+
+namespace fovea::cpu {
+namespace {
+
+using kernels::WordFormat;
+
+/// Kernels of few channels: a line of the kernel makes one tap, so that less of its words is padding.
+constexpr int64_t kFewChannels = 16;
+
+bool folds_kernel_row(const ConvGeometry& g) {
+  return g.groups == 1 && g.in_per_group <= kFewChannels && g.shape.dilation_x == 1 && g.shape.kernel_width > 1;
+}
+
+/// Output lines that are computed from one copy of their part of the image, which stays in the L2 cache: all, or enough
+/// of them that the lines which two parts have in common are few.
+int64_t part_lines(const ConvGeometry& g, int64_t number_bytes) {
+  const kernels::ConvShape& s = g.shape;
+  constexpr int64_t kBytes = 512 << 10;
+  const int64_t line_bytes = (s.in_width + 2 * s.pad_left) * g.in_channels() * number_bytes * s.stride_y;
+  return std::min(s.out_height, std::max(kBytes / line_bytes, 4 * s.kernel_height));
+}
+
+kernels::ConvShape with_lines(kernels::ConvShape shape, int64_t lines) {
+  shape.out_height = lines;
+  return shape;
+}
+
+class QConvStep final : public Step {
+ public:
+  QConvStep(const LowerNode& node, const ConvGeometry& g, const kernels::WordKernel& kernel, QWeights weights,
+            QFinish finish, int64_t packed_depth)
+      : x_(node.in(0)),
+        g_(g),
+        kernel_(kernel),
+        weights_(std::move(weights)),
+        finish_(std::move(finish)),
+        padding_(static_cast<uint8_t>(node.integer("x_zero", 0))),
+        number_bytes_(kernel.format == WordFormat::i8 ? 1 : 2),
+        part_lines_(part_lines(g, number_bytes_)),
+        image_(with_lines(g.shape, part_lines_), g.in_channels(), number_bytes_, folds_kernel_row(g)),
+        panels_(weights_.panels),
+        words_(kernels::tap_words(kernel, packed_depth)),
+        threads_(std::max(node.threads, 1)) {
+    constexpr int64_t kRows = 192;  // of a block: their sums stay in the L1 cache
+    lines_ = std::clamp<int64_t>(kRows / image_.pitch(), 1, part_lines_);
+    const int64_t rows = rows_of(lines_), padded = kernels::padded_rows(kernel, rows);
+    // The last row's last tap is read up to whole words of the panel, whose weights are zero there; rows behind the
+    // last are read, and their sums dropped.
+    const int64_t behind = words_ * 4 + std::max<int64_t>(padded - rows, kernel.row_group) * image_.row_stride();
+    image_bytes_ = round_up(image_.bytes() + behind, 64);
+    sums_bytes_ = round_up(padded * kernel.columns * 4, 64);
+    worker_bytes_ = image_bytes_ + sums_bytes_ + (weights_.sums_rows() ? round_up(padded * 4, 64) : 0);
+  }
+
+  Result<void> run(const Bindings& b) const override {
+    const auto* x = static_cast<const uint8_t*>(b.at(x_));
+    const QFinish::Bound finish = finish_.bind(b);
+    const auto scratch = [&](int worker) { return static_cast<std::byte*>(b.scratch) + worker * worker_bytes_; };
+    const int64_t lines = g_.batch * g_.shape.out_height, all = g_.groups * panels_;
+    const int64_t macs = g_.shape.out_width * g_.shape.taps() * g_.in_per_group * g_.out_channels();  // of a line
+    constexpr int64_t kGrainMacs = 1 << 20;
+    const WordWork work{lines, all, g_.batch * g_.shape.in_height * g_.shape.row_stride,
+                        g_.groups * weights_.group_words * 4, lines * macs};
+    if (share_word_rows(kernel_, work, b.pool->size())) {
+      b.pool->parallel_for(lines, std::max<int64_t>(1, kGrainMacs / macs), [&](int64_t begin, int64_t end, int worker) {
+        parts(x, finish, begin, end, 0, all, scratch(worker));
+      });
+    } else {
+      const int64_t grain = std::max<int64_t>(1, kGrainMacs * all / (lines * macs));
+      b.pool->parallel_for(all, grain, [&](int64_t begin, int64_t end, int worker) {
+        parts(x, finish, 0, lines, begin, end, scratch(worker));
+      });
+    }
+    return {};
+  }
+  std::string kernel() const override { return std::string("conv_") + kernel_.name; }
+  int64_t scratch_bytes() const override { return threads_ * worker_bytes_; }
+  bool may_overwrite(size_t input) const override { return input == 5 && finish_.may_overwrite_residual(); }
+
+ private:
+  int64_t rows_of(int64_t lines) const { return (lines - 1) * image_.pitch() + g_.shape.out_width; }
+
+  /// Output lines [begin, end) of the batch, panels [first, last) counted through the groups.
+  void parts(const uint8_t* x, const QFinish::Bound& finish, int64_t begin, int64_t end, int64_t first, int64_t last,
+             std::byte* scratch) const {
+    const int64_t height = g_.shape.out_height;
+    std::fill_n(scratch + image_.bytes(), image_bytes_ - image_.bytes(), std::byte{0});
+    for (int64_t line = begin; line < end;) {
+      const int64_t in_image = line % height, count = std::min({part_lines_, end - line, height - in_image});
+      copy_part(x, line / height, in_image, scratch);
+      // Lines of nearly equal blocks.
+      const int64_t blocks = ceil_div(count, lines_);
+      for (int64_t i = 0; i < blocks; ++i) {
+        const int64_t from = count * i / blocks, to = count * (i + 1) / blocks;
+        multiply(finish, scratch + from * image_.pitch() * image_.row_stride(), line + from, to - from, first, last,
+                 scratch + image_bytes_);
+      }
+      line += count;
+    }
+  }
+
+  void copy_part(const uint8_t* x, int64_t image, int64_t first, std::byte* to) const {
+    const int64_t channels = g_.in_channels();
+    const uint8_t* from = x + image * g_.shape.in_height * g_.shape.in_width * channels;
+    const bool bytes = number_bytes_ == 1;
+    image_.fill(
+        first, to,
+        [&](std::byte* line, int64_t pixels) {
+          if (bytes)
+            std::memset(line, padding_, static_cast<size_t>(pixels * channels));
+          else
+            std::fill_n(reinterpret_cast<int16_t*>(line), pixels * channels, int16_t{padding_});
+        },
+        [&](int64_t y, int64_t column, std::byte* line, int64_t pixels) {
+          const uint8_t* row = from + (y * g_.shape.in_width + column) * channels;
+          if (bytes)
+            std::memcpy(line, row, static_cast<size_t>(pixels * channels));
+          else
+            std::copy_n(row, pixels * channels, reinterpret_cast<int16_t*>(line));
+        });
+  }
+
+  /// `count` output lines from `line` of the batch on, whose copy of the image begins at `a`.
+  void multiply(const QFinish::Bound& finish, const std::byte* a, int64_t line, int64_t count, int64_t first,
+                int64_t last, std::byte* sums) const {
+    const int64_t width = g_.shape.out_width;
+    auto* terms = weights_.sums_rows() ? reinterpret_cast<int32_t*>(sums + sums_bytes_) : nullptr;
+    kernels::WordBlock block;
+    block.a_stride = image_.row_stride();
+    block.tap_offsets = image_.tap_offsets().data();
+    block.taps = static_cast<int64_t>(image_.tap_offsets().size());
+    block.words = words_;
+    block.rows = rows_of(count);
+    for (int64_t p = first; p < last;) {
+      const int64_t group = p / panels_, p0 = p % panels_, p1 = std::min(panels_, p0 + last - p);
+      block.a = a + group * g_.in_per_group * number_bytes_;
+      const auto* packed = weights_.packed.data<uint32_t>() + group * weights_.group_words;
+      if (terms != nullptr)
+        multiply_words(kernel_, block, packed, g_.out_per_group, panels_, panels_ + 1, sums,
+                       [&](int64_t, int64_t, const void* made) {
+                         row_terms_of(static_cast<const int32_t*>(made), kernel_.columns, block.rows, -weights_.w_zero,
+                                      terms);
+                       });
+      multiply_words(kernel_, block, packed, g_.out_per_group, p0, p1, sums,
+                     [&](int64_t column, int64_t columns, const void* made) {
+                       for (int64_t i = 0; i < count; ++i) {
+                         const int64_t row = i * image_.pitch();
+                         finish(static_cast<const int32_t*>(made) + row * kernel_.columns, kernel_.columns,
+                                (line + i) * width, width, group * g_.out_per_group + column, columns,
+                                terms != nullptr ? terms + row : nullptr);
+                       }
+                     });
+      p += p1 - p0;
+    }
+  }
+
+  ValueId x_;
+  ConvGeometry g_;
+  const kernels::WordKernel& kernel_;
+  QWeights weights_;
+  QFinish finish_;
+  uint8_t padding_;
+  int64_t number_bytes_, part_lines_;
+  PhasedImage image_;
+  int64_t panels_, words_;
+  int threads_;
+  int64_t lines_ = 1, image_bytes_ = 0, sums_bytes_ = 0, worker_bytes_ = 0;
+};
+
+}  // namespace
+
+StepPtr make_qconv_step(const LowerNode& node) {
+  if (StepPtr step = make_qpointwise_step(node)) return step;
+  const Tensor* weight = node.constant(1);
+  const auto g = weight != nullptr && node.inputs[0].dtype == DType::u8 ? conv_sizes(node) : std::nullopt;
+  const int64_t x_zero = node.integer("x_zero", 0);
+  if (!g || x_zero < 0 || x_zero > 255) return nullptr;
+  const kernels::WordKernel& kernel = kernels::i8_kernel();
+  const int64_t taps = g->shape.taps(), depth = g->in_per_group;
+  QWeightSource source;
+  source.weight = weight;
+  source.groups = g->groups;
+  source.columns = g->out_per_group;
+  source.taps = taps;
+  source.depth = depth;
+  source.group_stride = g->out_per_group * depth * taps;
+  source.column_stride = depth * taps;
+  source.tap_stride = 1;
+  source.depth_stride = taps;
+  source.packed_taps = folds_kernel_row(*g) ? g->shape.kernel_height : taps;
+  source.packed_depth = folds_kernel_row(*g) ? g->shape.kernel_width * depth : depth;
+  auto weights = pack_q_weights(node, kernel, source);
+  if (!weights.ok()) return nullptr;
+  auto finish = QFinish::make(node, &weights->correction);
+  if (!finish) return nullptr;
+  return std::make_unique<QConvStep>(node, *g, kernel, std::move(weights).value(), std::move(*finish),
+                                     source.packed_depth);
+}
+
+}  // namespace fovea::cpu

@@ -1,0 +1,129 @@
+// Steps of fovea.QConv with a channel to each group. Lines of the image become floats, whose sums of products are whole
+// numbers far below 2^24 and therefore exact, whatever their order; what follows is that of all products of bytes.
+#include <algorithm>
+
+#include "base/checked.h"
+#include "base/cpu_features.h"
+#include "base/error.h"
+#include "cpu/steps/conv_geometry.h"
+#include "cpu/steps/qproduct.h"
+#include "cpu/steps/qsteps.h"
+#include "kernels/conv_rows.h"
+#include "kernels/depthwise.h"
+#include "kernels/spatial.h"
+
+namespace fovea::cpu {
+namespace {
+
+class QDepthwiseStep final : public Step {
+ public:
+  QDepthwiseStep(const LowerNode& node, const ConvGeometry& g, Tensor weight, Tensor zeros, QFinish finish)
+      : x_(node.in(0)),
+        x_zero_(static_cast<int32_t>(node.integer("x_zero", 0))),
+        g_(g),
+        weight_(std::move(weight)),
+        zeros_(std::move(zeros)),
+        finish_(std::move(finish)),
+        in_registers_(kernels::has_depthwise_lines(g.shape)),
+        threads_(std::max(node.threads, 1)) {
+    const kernels::ConvShape& s = g.shape;
+    // As many lines as leave both copies in half of the L2 cache.
+    const int64_t channels = g.in_channels(), out_line = s.out_width * channels * 4;
+    const int64_t in_line = s.in_width * channels * 4, halo = (s.kernel_height - 1) * s.dilation_y + 1 - s.stride_y;
+    lines_ = (cache_sizes().l2 / 2 - halo * in_line) / std::max<int64_t>(1, out_line + in_line * s.stride_y);
+    lines_ = std::clamp<int64_t>(lines_, 1, s.out_height);
+    in_floats_ = round_up(in_lines(lines_) * s.in_width * channels, 16);
+    out_floats_ = round_up(lines_ * s.out_width * channels, 16);
+    table_floats_ = in_registers_ ? 0 : round_up(s.taps() * s.out_width * 2, 16);
+  }
+
+  Result<void> run(const Bindings& b) const override {
+    const auto* x = static_cast<const uint8_t*>(b.at(x_));
+    const QFinish::Bound finish = finish_.bind(b);
+    const kernels::ConvShape& s = g_.shape;
+    const int64_t row = s.out_width * g_.in_channels();
+    const int64_t grain = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, row * s.taps()));
+    b.pool->parallel_for(g_.batch * s.out_height, grain, [&](int64_t begin, int64_t end, int worker) {
+      auto* in = static_cast<float*>(b.scratch) + worker * worker_floats();
+      float* sums = in + in_floats_;
+      auto* table = reinterpret_cast<const float**>(sums + out_floats_);
+      for (int64_t r = begin; r < end;) {
+        const int64_t image = r / s.out_height, line = r % s.out_height;
+        const int64_t lines = std::min({end - r, s.out_height - line, lines_});
+        const int64_t first = std::max<int64_t>(0, line * s.stride_y - s.pad_top);
+        const int64_t last = std::min(s.in_height, line * s.stride_y - s.pad_top + in_lines(lines));
+        if (first < last)
+          kernels::dequantize_row(x + (image * s.in_height + first) * s.row_stride, x_zero_, 1.0f, in,
+                                  (last - first) * s.row_stride);
+        const float* from = in - first * s.row_stride;  // where line 0 would be
+        if (in_registers_)
+          kernels::depthwise_lines({s, weight_.data<float>(), nullptr, zeros_.data<float>(), {}}, from, line,
+                                   line + lines, sums - line * row);
+        else
+          by_table(from, line, line + lines, table, sums);
+        finish(sums, g_.in_channels(), r * s.out_width, lines * s.out_width, 0, g_.in_channels());
+        r += lines;
+      }
+    });
+    return {};
+  }
+  std::string kernel() const override { return in_registers_ ? "q_depthwise_lines" : "q_depthwise_table"; }
+  int64_t scratch_bytes() const override { return threads_ * worker_floats() * 4; }
+
+ private:
+  int64_t worker_floats() const { return in_floats_ + out_floats_ + table_floats_; }
+  /// Input lines that so many output lines see.
+  int64_t in_lines(int64_t lines) const {
+    const kernels::ConvShape& s = g_.shape;
+    return (lines - 1) * s.stride_y + (s.kernel_height - 1) * s.dilation_y + 1;
+  }
+
+  /// Any kernel, stride and dilation: rows by pointer.
+  void by_table(const float* x, int64_t first, int64_t last, const float** table, float* sums) const {
+    const kernels::ConvShape& s = g_.shape;
+    const int64_t channels = g_.in_channels();
+    for (int64_t line = first; line < last; ++line, sums += s.out_width * channels) {
+      kernels::conv_rows(s, x, zeros_.data<float>(), line * s.out_width, s.out_width, table, s.out_width);
+      kernels::depthwise_rows(
+          {table, s.out_width, s.taps(), channels, s.out_width, weight_.data<float>(), nullptr, {}, sums, channels});
+    }
+  }
+
+  ValueId x_;
+  int32_t x_zero_;
+  ConvGeometry g_;
+  Tensor weight_, zeros_;  // {taps, channels}, less its zero point; {channels}
+  QFinish finish_;
+  bool in_registers_;
+  int threads_;
+  int64_t lines_ = 1, in_floats_ = 0, out_floats_ = 0, table_floats_ = 0;
+};
+
+}  // namespace
+
+StepPtr make_qdepthwise_step(const LowerNode& node) {
+  const Tensor* weight = node.constant(1);
+  const auto g = weight != nullptr && node.inputs[0].dtype == DType::u8 ? conv_sizes(node) : std::nullopt;
+  constexpr int64_t kMostTaps = (1 << 24) / (255 * 255);
+  if (!g || g->in_per_group != 1 || g->out_per_group != 1 || g->shape.taps() > kMostTaps) return nullptr;
+  const auto w_zero = static_cast<int32_t>(node.integer("w_zero", 0));
+  const int64_t channels = g->in_channels(), taps = g->shape.taps();
+  auto turned = node.weights.get(*weight, fmt::format("depthwise {}", w_zero), [&]() -> Result<Tensor> {
+    Tensor all = FOVEA_TRY(Tensor::allocate(DType::f32, {taps, channels}));
+    auto* to = all.mutable_view().as<float>();
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t t = 0; t < taps; ++t) {
+        const int64_t i = c * taps + t;
+        const int32_t w = weight->dtype() == DType::u8 ? weight->data<uint8_t>()[i] : weight->data<int8_t>()[i];
+        to[t * channels + c] = static_cast<float>(w - w_zero);
+      }
+    return all;
+  });
+  auto zeros = Tensor::allocate(DType::f32, {channels});
+  auto finish = QFinish::make(node, nullptr);
+  if (!turned.ok() || !zeros.ok() || !finish) return nullptr;
+  return std::make_unique<QDepthwiseStep>(node, *g, std::move(turned).value(), std::move(zeros).value(),
+                                          std::move(*finish));
+}
+
+}  // namespace fovea::cpu

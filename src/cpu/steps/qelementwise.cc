@@ -1,0 +1,150 @@
+// Steps of elementwise functions of bytes: QuantizeLinear and DequantizeLinear, fovea.QLookup, fovea.QBinary.
+#include <algorithm>
+
+#include "cpu/steps/broadcast.h"
+#include "cpu/steps/qproduct.h"
+#include "cpu/steps/qsteps.h"
+#include "ops/shapes.h"
+
+namespace fovea::cpu {
+namespace {
+
+constexpr int64_t kGrain = 16384;  // elements that are worth a thread
+
+const uint8_t* bytes_at(const Bindings& b, ValueId id) { return static_cast<const uint8_t*>(b.at(id)); }
+uint8_t* bytes_at_mutable(const Bindings& b, ValueId id) { return static_cast<uint8_t*>(b.at_mutable(id)); }
+
+class QuantizeStep final : public Step {
+ public:
+  QuantizeStep(const LowerNode& node, float scale, int32_t zero, bool to_bytes)
+      : x_(node.in(0)),
+        y_(node.out()),
+        n_(element_count(node.out_shape())),
+        scale_(scale),
+        range_{zero, 0, 255},
+        to_bytes_(to_bytes) {}
+
+  Result<void> run(const Bindings& b) const override {
+    b.pool->parallel_for(n_, kGrain, [&](int64_t begin, int64_t end, int) {
+      if (to_bytes_)
+        kernels::quantize_row(b.f32(x_) + begin, scale_, range_, bytes_at_mutable(b, y_) + begin, end - begin);
+      else
+        kernels::dequantize_row(bytes_at(b, x_) + begin, range_.zero, scale_, b.f32_mutable(y_) + begin, end - begin);
+    });
+    return {};
+  }
+  std::string kernel() const override { return to_bytes_ ? "quantize" : "dequantize"; }
+
+ private:
+  ValueId x_, y_;
+  int64_t n_;
+  float scale_;
+  kernels::ByteRange range_;
+  bool to_bytes_;
+};
+
+class QLookupStep final : public Step {
+ public:
+  explicit QLookupStep(const LowerNode& node)
+      : x_(node.in(0)), y_(node.out()), n_(element_count(node.out_shape())), table_(*node.constant(1)) {}
+
+  Result<void> run(const Bindings& b) const override {
+    b.pool->parallel_for(n_, kGrain, [&](int64_t begin, int64_t end, int) {
+      kernels::lookup_row(bytes_at(b, x_) + begin, table_.data<uint8_t>(), bytes_at_mutable(b, y_) + begin,
+                          end - begin);
+    });
+    return {};
+  }
+  std::string kernel() const override { return "lookup"; }
+  bool may_overwrite(size_t input) const override { return input == 0; }
+
+ private:
+  ValueId x_, y_;
+  int64_t n_;
+  Tensor table_;
+};
+
+class QBinaryStep final : public Step {
+ public:
+  QBinaryStep(const LowerNode& node, const Broadcast& walk)
+      : y_(node.out()),
+        walk_(walk),
+        product_(*node.node.attribute<std::string>("kind") == "mul"),
+        to_bytes_(node.outputs[0].dtype == DType::u8),
+        range_(byte_range(node)) {
+    for (size_t i = 0; i < 2; ++i) {
+      in_[i] = node.in(i);
+      is_bytes_[i] = node.inputs[i].dtype == DType::u8;
+      operands_[i].zero = static_cast<int32_t>(node.integer(i == 0 ? "a_zero" : "b_zero", 0));
+      operands_[i].factor = node.real(i == 0 ? "a_factor" : "b_factor", 1);
+      operands_[i].repeats = i == 0 ? walk.a_repeats() : walk.b_repeats();
+      overwrites_[i] = is_bytes_[i] == to_bytes_ && node.shape(i) == node.out_shape();
+    }
+  }
+
+  Result<void> run(const Bindings& b) const override {
+    const int64_t length = walk_.length();
+    if (walk_.rows() == 1) {
+      b.pool->parallel_for(length, kGrain, [&](int64_t begin, int64_t end, int) {
+        row(b, operands_[0].repeats ? 0 : begin, operands_[1].repeats ? 0 : begin, begin, end - begin);
+      });
+      return {};
+    }
+    b.pool->parallel_for(walk_.rows(), std::max<int64_t>(1, kGrain / length), [&](int64_t begin, int64_t end, int) {
+      walk_.visit(begin, end, [&](int64_t r, int64_t at_a, int64_t at_b) { row(b, at_a, at_b, r * length, length); });
+    });
+    return {};
+  }
+  std::string kernel() const override { return product_ ? "q_mul" : "q_add"; }
+  bool may_overwrite(size_t input) const override { return overwrites_[input]; }
+
+ private:
+  void row(const Bindings& b, int64_t at_a, int64_t at_b, int64_t at_y, int64_t n) const {
+    kernels::ByteOperand operands[] = {operands_[0], operands_[1]};
+    const int64_t at[] = {at_a, at_b};
+    for (size_t i = 0; i < 2; ++i)
+      if (is_bytes_[i])
+        operands[i].bytes = bytes_at(b, in_[i]) + at[i];
+      else
+        operands[i].floats = b.f32(in_[i]) + at[i];
+    kernels::binary_bytes(product_, operands[0], operands[1], range_,
+                          to_bytes_ ? bytes_at_mutable(b, y_) + at_y : nullptr,
+                          to_bytes_ ? nullptr : b.f32_mutable(y_) + at_y, n);
+  }
+
+  ValueId in_[2], y_;
+  Broadcast walk_;
+  bool product_, to_bytes_;
+  kernels::ByteRange range_;
+  bool is_bytes_[2];
+  kernels::ByteOperand operands_[2];
+  bool overwrites_[2];
+};
+
+}  // namespace
+
+StepPtr make_quantize_step(const LowerNode& node) {
+  const Tensor *scale = node.constant(1), *zero = node.constant(2);
+  const bool to_bytes = node.node.is("QuantizeLinear");
+  if (node.inputs[0].dtype != (to_bytes ? DType::f32 : DType::u8) ||
+      node.outputs[0].dtype != (to_bytes ? DType::u8 : DType::f32) || scale == nullptr || scale->size() != 1 ||
+      scale->dtype() != DType::f32 || (node.has(2) && zero == nullptr) || node.integer("precision", 1) != 1)
+    return nullptr;
+  return std::make_unique<QuantizeStep>(node, scale->data<float>()[0],
+                                        zero != nullptr ? int32_t{zero->data<uint8_t>()[0]} : 0, to_bytes);
+}
+
+StepPtr make_qlookup_step(const LowerNode& node) {
+  const Tensor* table = node.constant(1);
+  if (table == nullptr || node.inputs[0].dtype != DType::u8 || table->dtype() == DType::f32) return nullptr;
+  return std::make_unique<QLookupStep>(node);
+}
+
+StepPtr make_qbinary_step(const LowerNode& node) {
+  const auto fits = [](DType dtype) { return dtype == DType::u8 || dtype == DType::f32; };
+  if (!fits(node.inputs[0].dtype) || !fits(node.inputs[1].dtype) || !fits(node.outputs[0].dtype)) return nullptr;
+  const auto walk = Broadcast::make(node.shape(0), node.shape(1), node.out_shape());
+  return walk ? std::make_unique<QBinaryStep>(node, *walk) : nullptr;
+}
+
+}  // namespace fovea::cpu

@@ -1,0 +1,106 @@
+// What steps of fovea.QConv and fovea.QMatMul share: weights packed for products of bytes, and what finishes the sums.
+#pragma once
+
+#include <optional>
+
+#include "cpu/lower.h"
+#include "kernels/quantize.h"
+#include "kernels/word_gemm.h"
+
+namespace fovea::cpu {
+
+/// The right operand of a product of bytes, as {groups, columns, taps, depth} by strides.
+struct QWeightSource {
+  const Tensor* weight = nullptr;  // i8 or u8
+  int64_t groups = 1, columns = 1, taps = 1, depth = 1;
+  int64_t group_stride = 0, column_stride = 1, tap_stride = 0, depth_stride = 1;
+  /// How the product sees taps and depth; fewer taps where a line of a kernel is one.
+  int64_t packed_taps = 1, packed_depth = 1;
+};
+
+/// Packed panels of all groups. Bytes that are unsigned are packed less 128, and the zero point with them. Where a zero
+/// point is left, a group has one more panel whose first column is 1: it sums the rows.
+struct QWeights {
+  Tensor packed;
+  Tensor correction;   // i32 {groups * columns}: what the zero points of both sides make, a row's own sum apart
+  int32_t w_zero = 0;  // of the packed numbers
+  int64_t panels = 0, group_words = 0;
+
+  bool sums_rows() const { return w_zero != 0; }
+};
+Result<QWeights> pack_q_weights(const LowerNode& node, const kernels::WordKernel& kernel, const QWeightSource& source);
+
+/// Panels with the ones that sum rows, for `packed_taps` and `packed_depth`; behind `packed`'s others.
+void pack_ones(const kernels::WordKernel& kernel, int64_t taps, int64_t depth, uint32_t* panel);
+
+/// What follows the sums, read from a node's attributes and operands.
+class QFinish {
+ public:
+  /// nullopt for what kernels lack: other types than u8 and f32, operands that are not constant where they must be.
+  /// `correction`: of the weights, i32 {columns}, to which the bias is added.
+  static std::optional<QFinish> make(const LowerNode& node, const Tensor* correction);
+
+  /// Addresses of one run.
+  struct Bound {
+    kernels::SumsFinish form;  // pointers at row 0 and column 0
+    uint8_t* bytes = nullptr;
+    float* floats = nullptr;
+    int64_t columns = 0;
+
+    /// Rows and columns of the result from (row, column) on. Sum is int32_t, or float for whole numbers below 2^24.
+    template <class Sum>
+    void operator()(const Sum* sums, int64_t sums_stride, int64_t row, int64_t rows, int64_t column, int64_t count,
+                    const int32_t* row_terms = nullptr) const {
+      kernels::SumsFinish f = form;
+      const int64_t at = row * columns + column;
+      f.row_terms = row_terms;
+      f.correction += column;
+      f.multiplier += column;
+      if (f.offset != nullptr) f.offset += column;
+      if (f.row != nullptr) f.row += column;
+      if (f.residual_bytes != nullptr) f.residual_bytes += at;
+      if (f.residual_floats != nullptr) f.residual_floats += at;
+      kernels::finish_sums(f, sums, sums_stride, rows, count, bytes != nullptr ? bytes + at : nullptr,
+                           floats != nullptr ? floats + at : nullptr, columns);
+    }
+  };
+  Bound bind(const Bindings& b) const;
+  bool reads_residual() const { return residual_ != kNoValue; }
+  /// Whether the residual's place can take the result.
+  bool may_overwrite_residual() const { return reads_residual() && residual_is_bytes_ != to_floats_; }
+
+ private:
+  bool is_bounded() const;
+
+  kernels::SumsFinish form_;
+  Tensor correction_, multiplier_, offset_, row_, table_;
+  ValueId residual_ = kNoValue, y_ = kNoValue;
+  bool residual_is_bytes_ = false, to_floats_ = false;
+  int64_t columns_ = 0;
+};
+
+/// low, high and y_zero of a node whose output is bytes.
+kernels::ByteRange byte_range(const LowerNode& node);
+
+/// What makes a mean of sums of bytes.
+struct QMeanFinish {
+  int32_t x_zero = 0;
+  float factor = 1;
+  kernels::ByteRange range;
+  bool to_floats = false;
+
+  static QMeanFinish of(const LowerNode& node) {
+    return {static_cast<int32_t>(node.integer("x_zero", 0)), node.real("factor", 1), byte_range(node),
+            node.outputs[0].dtype == DType::f32};
+  }
+  /// sums[0, n), each of `added` bytes, as means over `counted` at elements [at, at + n) of y.
+  void run(const Bindings& b, ValueId y, const int32_t* sums, int64_t added, int64_t counted, int64_t at,
+           int64_t n) const;
+};
+
+/// row_terms[i] = factor * sums[i * stride].
+inline void row_terms_of(const int32_t* sums, int64_t stride, int64_t rows, int32_t factor, int32_t* row_terms) {
+  for (int64_t i = 0; i < rows; ++i) row_terms[i] = factor * sums[i * stride];
+}
+
+}  // namespace fovea::cpu

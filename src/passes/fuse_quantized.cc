@@ -1,0 +1,283 @@
+// QuantizeLinear(P(DequantizeLinear(x), DequantizeLinear(w))) -> fovea.QConv, fovea.QMatMul; sums, products and means
+// of dequantised bytes -> fovea.QBinary, fovea.QMean, fovea.QAveragePool
+//
+// Without a QuantizeLinear behind it the result is f32. What may differ from the graph as it stood: the products are
+// summed exactly, and scales are multiplied with each other first (ops/fovea_q_epilogue.h); a result that falls between
+// two levels may take the other one.
+#include <algorithm>
+#include <cmath>
+
+#include "ops/fovea_q_epilogue.h"
+#include "passes/catalogue.h"
+#include "passes/pattern.h"
+#include "passes/quantised.h"
+#include "passes/rewrite.h"
+
+namespace fovea::passes {
+namespace {
+
+bool has(const Node& node, size_t operand) { return operand < node.inputs.size() && node.inputs[operand] != kNoValue; }
+
+/// A node of ours that takes the place of one that is there.
+Node fused_node(const Node& from, std::string_view type) {
+  Node node;
+  node.name = from.name;
+  node.domain = "fovea";
+  node.op_type = type;
+  node.opset = 1;
+  return node;
+}
+
+/// Says in the node how its result is quantised.
+void set_output(Node& node, const Quantisation& q) {
+  node.attributes["output"] = std::string(q.dtype == DType::u8 ? "u8" : "i8");
+  node.attributes["y_zero"] = int64_t{q.zero[0]};
+}
+
+/// Narrows the bounds of a quantised result to those of a function in front of the quantisation.
+void set_bounds(Node& node, const Quantisation& q, double least, double most) {
+  const int32_t low = q.dtype == DType::u8 ? 0 : -128, high = low + 255;
+  const auto level = [&](double v) {
+    return int64_t{ops::requantise(static_cast<float>(v) / q.scale[0], q.zero[0], low, high)};
+  };
+  node.attributes["low"] = level(least);
+  node.attributes["high"] = std::max(level(most), level(least));
+}
+
+/// Relu or Clip as two bounds; nullopt for anything else.
+std::optional<std::pair<double, double>> bounds_of(const Graph& graph, const Node& node) {
+  constexpr double kAll = std::numeric_limits<double>::infinity();
+  if (!node.domain.empty()) return std::nullopt;
+  if (node.is("Relu")) return std::pair(0.0, kAll);
+  if (!node.is("Clip")) return std::nullopt;
+  double bounds[] = {-kAll, kAll};
+  if (const auto* low = node.attribute<float>("min")) bounds[0] = static_cast<double>(*low);
+  if (const auto* high = node.attribute<float>("max")) bounds[1] = static_cast<double>(*high);
+  for (size_t i = 1; i < 3; ++i) {
+    if (!has(node, i)) continue;
+    const auto bound = number(graph, node.inputs[i]);
+    if (!bound) return std::nullopt;
+    bounds[i - 1] = static_cast<double>(*bound);
+  }
+  return std::pair(bounds[0], bounds[1]);
+}
+
+/// Where `value` is made by one node for one user; kNoNode where not.
+NodeId sole_producer(const Graph& graph, ValueId value) {
+  return value != kNoValue && used_once(graph, value) ? graph.value(value).producer : kNoNode;
+}
+
+class ProductFusion {
+ public:
+  /// `quantize` is the QuantizeLinear behind the product, or kNoNode.
+  ProductFusion(Graph& graph, NodeId product, NodeId quantize)
+      : graph_(graph), node_(graph.node(product)), last_(quantize == kNoNode ? product : quantize) {
+    if (quantize != kNoNode) y_ = quantiser(graph, quantize);
+  }
+
+  Outcome run() {
+    const auto a = dequantised_tensor(graph_, node_.inputs[0]);
+    const auto b = dequantised(graph_, node_.inputs[1]);
+    const auto shape = shape_of(graph_, node_.outputs[0]);
+    if (!a || !b || !shape || shape->empty()) return no_match();
+    const bool conv = node_.is("Conv", "fovea");
+    if (conv && has(node_, 4)) return refused("a pointwise convolution in front");
+    if (!conv && shape_of(graph_, b->source)->size() < 2) return refused("a vector as right operand");
+    columns_ = shape->back();
+    if (!b->q.per_tensor() && b->q.axis != column_axis(conv, *shape_of(graph_, b->source)))
+      return refused("the weights' scales do not go with the columns");
+    if (std::ranges::any_of(b->q.zero, [&](int32_t z) { return z != b->q.zero[0]; }))
+      return refused("zero points of weights that differ");
+    if (y_ && y_->scale[0] <= 0) return refused("a negative scale");
+    fused_ = fused_node(node_, conv ? "QConv" : "QMatMul");
+    fused_.attributes = node_.attributes;
+    fused_.inputs = {a->source, b->source, kNoValue, kNoValue, kNoValue, kNoValue};
+    fused_.attributes["x_zero"] = int64_t{a->q.zero[0]};
+    fused_.attributes["w_zero"] = int64_t{b->q.zero[0]};
+    find_unit();
+    std::vector<double> scale;
+    for (int64_t n = 0; n < columns_; ++n)
+      scale.push_back(static_cast<double>(a->q.scale[0]) *
+                      static_cast<double>(b->q.scale[b->q.per_tensor() ? 0 : static_cast<size_t>(n)]));
+    if (!set_bias(scale)) return refused("a bias that is not known");
+    set_residual();
+    std::vector<float> multiplier;
+    for (double s : scale) multiplier.push_back(static_cast<float>(s / unit_));
+    fused_.inputs[ops::QEpilogue::kMultiplier] =
+        graph_.add_constant(node_.name + ".multiplier", Tensor::of({columns_}, multiplier));
+    replace_node(graph_, last_, std::move(fused_));
+    return applied();
+  }
+
+ private:
+  int64_t column_axis(bool conv, const Shape& weight) const {
+    if (conv) return 0;
+    const auto* transposed = node_.attribute<int64_t>("transpose_b");
+    return transposed && *transposed != 0 ? 0 : static_cast<int64_t>(weight.size()) - 1;
+  }
+
+  /// Decides whether the sums become levels at once, or real numbers first.
+  void find_unit() {
+    if (!y_) return;
+    set_output(fused_, *y_);
+    const auto* activation = node_.attribute<std::string>("activation");
+    const std::string name = activation != nullptr ? *activation : "";
+    const auto* last = node_.attribute<int64_t>("residual_last");
+    const bool residual_last = last != nullptr && *last != 0 && has(node_, 3);
+    const bool bounds = name == "Relu" || name == "Clip";
+    if ((!name.empty() && !bounds) || (bounds && residual_last)) {
+      fused_.attributes["y_factor"] = static_cast<float>(1 / static_cast<double>(y_->scale[0]));
+      return;
+    }
+    unit_ = static_cast<double>(y_->scale[0]);
+    if (bounds) {
+      const bool relu = name == "Relu";
+      set_bounds(fused_, *y_, relu ? 0 : static_cast<double>(*node_.attribute<float>("alpha")),
+                 relu ? std::numeric_limits<double>::infinity() : static_cast<double>(*node_.attribute<float>("beta")));
+    }
+    for (const char* key : {"activation", "alpha", "beta", "residual_last"}) fused_.attributes.erase(key);
+  }
+
+  /// A bias that is whole in units of its column's sums, as quantisers make it, is added to them; any other later.
+  bool set_bias(const std::vector<double>& scale) {
+    if (!has(node_, 2)) return true;
+    const Tensor* bias = graph_.constant(node_.inputs[2]);
+    if (bias == nullptr || bias->dtype() != DType::f32 || bias->size() != columns_) return false;
+    std::vector<int32_t> sums;
+    std::vector<float> offset;
+    bool whole = true;
+    for (size_t n = 0; n < scale.size(); ++n) {
+      const double value = static_cast<double>(bias->data<float>()[n]), units = value / scale[n];
+      // The bias itself and its scale were rounded to floats.
+      whole = whole && std::fabs(units) < (1 << 30) &&
+              std::fabs(units - std::nearbyint(units)) <= std::max(1e-3, 3e-7 * std::fabs(units));
+      sums.push_back(whole ? static_cast<int32_t>(std::nearbyint(units)) : 0);
+      offset.push_back(static_cast<float>(value / unit_));
+    }
+    const size_t operand = whole ? ops::QEpilogue::kBias : ops::QEpilogue::kOffset;
+    fused_.inputs[operand] = graph_.add_constant(node_.name + ".bias",
+                                                 whole ? Tensor::of({columns_}, sums) : Tensor::of({columns_}, offset));
+    return true;
+  }
+
+  void set_residual() {
+    if (!has(node_, 3)) return;
+    const auto residual = dequantised_tensor(graph_, node_.inputs[3]);
+    fused_.inputs[ops::QEpilogue::kResidual] = residual ? residual->source : node_.inputs[3];
+    const double scale = residual ? static_cast<double>(residual->q.scale[0]) : 1;
+    fused_.attributes["residual_scale"] = static_cast<float>(scale / unit_);
+    if (residual) fused_.attributes["residual_zero"] = int64_t{residual->q.zero[0]};
+  }
+
+  Graph& graph_;
+  const Node node_;
+  NodeId last_;
+  std::optional<Quantisation> y_;
+  Node fused_;
+  int64_t columns_ = 0;
+  double unit_ = 1;  // what 1 of the result is worth before y_factor
+};
+
+bool is_product(const Node& node) {
+  return node.is("Conv", "fovea") || node.is("MatMul", "fovea") || node.is("MatMul");
+}
+
+/// Add, Sub and Mul with a dequantised operand; `y`: how the result is quantised, `first`: a Relu or Clip between.
+Outcome fuse_binary(Graph& graph, NodeId id, NodeId last, const std::optional<Quantisation>& y, NodeId clip) {
+  const Node& node = graph.node(id);
+  if (node.inputs.size() != 2 || node.opset < 7 || !node.domain.empty()) return no_match();
+  const bool product = node.is("Mul");
+  if (!product && !node.is("Add") && !node.is("Sub")) return no_match();
+  if (y && y->scale[0] <= 0) return refused("a negative scale");
+  Node fused = fused_node(node, "QBinary");
+  fused.attributes["kind"] = std::string(product ? "mul" : "add");
+  const double unit = y ? static_cast<double>(y->scale[0]) : 1;
+  double factors[] = {1, 1};
+  bool any = false;
+  for (size_t i = 0; i < 2; ++i) {
+    const auto d = dequantised_tensor(graph, node.inputs[i]);
+    if (!d && !is_f32(graph, node.inputs[i])) return no_match();
+    any = any || d;
+    fused.inputs.push_back(d ? d->source : node.inputs[i]);
+    if (!d) continue;
+    factors[i] = static_cast<double>(d->q.scale[0]);
+    fused.attributes[i == 0 ? "a_zero" : "b_zero"] = int64_t{d->q.zero[0]};
+  }
+  if (!any) return no_match();
+  if (product) {
+    fused.attributes["a_factor"] = static_cast<float>(factors[0] * factors[1] / unit);
+  } else {
+    fused.attributes["a_factor"] = static_cast<float>(factors[0] / unit);
+    fused.attributes["b_factor"] = static_cast<float>((node.is("Sub") ? -factors[1] : factors[1]) / unit);
+  }
+  if (y) set_output(fused, *y);
+  if (clip != kNoNode) {
+    const auto bounds = bounds_of(graph, graph.node(clip));
+    set_bounds(fused, *y, bounds->first, bounds->second);
+  }
+  replace_node(graph, last, std::move(fused));
+  return applied();
+}
+
+/// ReduceMean over axes right before the last one, of channels-last bytes; 0 for others.
+int64_t mean_axes(const Graph& graph, const Node& node) {
+  const auto shape = shape_of(graph, node.inputs[0]);
+  if (!node.is("ReduceMean") || node.opset < 18 || !has(node, 1) || !shape) return 0;
+  const Tensor* axes = graph.constant(node.inputs[1]);
+  if (axes == nullptr || axes->dtype() != DType::i64 || axes->size() == 0) return 0;
+  const auto rank = static_cast<int64_t>(shape->size());
+  std::vector<int64_t> sorted(axes->data<int64_t>(), axes->data<int64_t>() + axes->size());
+  for (int64_t& axis : sorted) axis = axis < 0 ? axis + rank : axis;
+  std::ranges::sort(sorted);
+  for (size_t i = 0; i < sorted.size(); ++i)
+    if (sorted[i] != rank - 1 - axes->size() + static_cast<int64_t>(i)) return 0;
+  return axes->size();
+}
+
+Outcome fuse_mean(Graph& graph, NodeId id, NodeId last, const std::optional<Quantisation>& y) {
+  const Node& node = graph.node(id);
+  const bool pool = node.is("AveragePool", "fovea");
+  const int64_t axes = pool ? 0 : mean_axes(graph, node);
+  const auto d = pool || axes > 0 ? dequantised_tensor(graph, node.inputs[0]) : std::nullopt;
+  if (!d) return no_match();
+  if (y && y->scale[0] <= 0) return refused("a negative scale");
+  Node fused = fused_node(node, pool ? "QAveragePool" : "QMean");
+  if (pool) {
+    fused.attributes = node.attributes;
+  } else {
+    fused.attributes["count"] = axes;
+    const auto* keep = node.attribute<int64_t>("keepdims");
+    fused.attributes["keepdims"] = int64_t{keep == nullptr || *keep != 0 ? 1 : 0};
+  }
+  fused.inputs = {d->source};
+  fused.attributes["x_zero"] = int64_t{d->q.zero[0]};
+  const double unit = y ? static_cast<double>(y->scale[0]) : 1;
+  fused.attributes["factor"] = static_cast<float>(static_cast<double>(d->q.scale[0]) / unit);
+  if (y) set_output(fused, *y);
+  replace_node(graph, last, std::move(fused));
+  return applied();
+}
+
+}  // namespace
+
+Outcome fuse_quantized(Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  if (node.inputs.empty() || node.outputs.empty() || node.outputs[0] == kNoValue) return no_match();
+  if (const auto y = quantiser(graph, id)) {
+    NodeId source = sole_producer(graph, node.inputs[0]), clip = kNoNode;
+    if (source == kNoNode) return no_match();
+    if (is_product(graph.node(source))) return ProductFusion(graph, source, id).run();
+    if (const Outcome mean = fuse_mean(graph, source, id, y); mean.kind != Outcome::Kind::no_match) return mean;
+    if (bounds_of(graph, graph.node(source))) {
+      clip = source;
+      source = sole_producer(graph, graph.node(clip).inputs[0]);
+      if (source == kNoNode) return no_match();
+    }
+    return fuse_binary(graph, source, id, y, clip);
+  }
+  if (only_quantiser(graph, node.outputs[0]) != kNoNode) return no_match();  // fused when that one is visited
+  if (is_product(node)) return ProductFusion(graph, id, kNoNode).run();
+  return fuse_mean(graph, id, id, std::nullopt);
+}
+
+}  // namespace fovea::passes

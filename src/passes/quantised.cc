@@ -1,0 +1,82 @@
+#include "passes/quantised.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "passes/pattern.h"
+#include "passes/rewrite.h"
+
+namespace fovea::passes {
+namespace {
+
+bool is_byte(DType dtype) { return dtype == DType::u8 || dtype == DType::i8; }
+
+/// Scales and zero points of a Q or DQ node, whose inputs 1 and 2 they are; `bytes` is the quantised dtype.
+std::optional<Quantisation> parameters(const Graph& graph, const Node& node, DType bytes) {
+  const auto* block = node.attribute<int64_t>("block_size");
+  if (block != nullptr && *block != 0) return std::nullopt;
+  const Tensor* scale = graph.constant(node.inputs[1]);
+  if (scale == nullptr || scale->dtype() != DType::f32 || scale->rank() > 1 || scale->size() == 0) return std::nullopt;
+  Quantisation q;
+  q.dtype = bytes;
+  q.scale.assign(scale->data<float>(), scale->data<float>() + scale->size());
+  if (!std::ranges::all_of(q.scale, [](float s) { return std::isnormal(s); })) return std::nullopt;
+  q.zero.assign(q.scale.size(), 0);
+  if (node.inputs.size() > 2 && node.inputs[2] != kNoValue) {
+    const Tensor* zero = graph.constant(node.inputs[2]);
+    if (zero == nullptr || zero->dtype() != bytes || zero->size() != scale->size()) return std::nullopt;
+    for (size_t i = 0; i < q.zero.size(); ++i)
+      q.zero[i] = bytes == DType::u8 ? int32_t{zero->data<uint8_t>()[i]} : int32_t{zero->data<int8_t>()[i]};
+  }
+  if (!q.per_tensor()) {
+    const auto* axis = node.attribute<int64_t>("axis");
+    const auto shape = shape_of(graph, node.inputs[0]);
+    if (!shape) return std::nullopt;
+    q.axis = axis != nullptr ? *axis : 1;
+    if (q.axis < 0) q.axis += static_cast<int64_t>(shape->size());
+  }
+  return q;
+}
+
+}  // namespace
+
+std::optional<Dequantised> dequantised(const Graph& graph, ValueId value) {
+  if (value == kNoValue || !is_f32(graph, value)) return std::nullopt;
+  const NodeId producer = graph.value(value).producer;
+  if (producer == kNoNode || !graph.node(producer).is("DequantizeLinear")) return std::nullopt;
+  const Node& node = graph.node(producer);
+  const auto dtype = graph.value(node.inputs[0]).type.dtype;
+  if (!dtype || !is_byte(*dtype)) return std::nullopt;
+  auto q = parameters(graph, node, *dtype);
+  return q ? std::optional(Dequantised{node.inputs[0], std::move(*q)}) : std::nullopt;
+}
+
+std::optional<Dequantised> dequantised_tensor(const Graph& graph, ValueId value) {
+  auto d = dequantised(graph, value);
+  return d && d->q.per_tensor() ? d : std::nullopt;
+}
+
+std::optional<Quantisation> quantiser(const Graph& graph, NodeId id) {
+  if (id == kNoNode || !graph.node(id).is("QuantizeLinear")) return std::nullopt;
+  const Node& node = graph.node(id);
+  const auto* precision = node.attribute<int64_t>("precision");
+  const auto dtype = graph.value(node.outputs[0]).type.dtype;
+  if (!is_f32(graph, node.inputs[0]) || !dtype || !is_byte(*dtype) || (precision != nullptr && *precision > 1))
+    return std::nullopt;
+  auto q = parameters(graph, node, *dtype);
+  return q && q->per_tensor() ? q : std::nullopt;
+}
+
+NodeId only_quantiser(const Graph& graph, ValueId value) {
+  if (!used_once(graph, value)) return kNoNode;
+  const NodeId user = graph.users(value)[0];
+  return graph.node(user).inputs[0] == value && quantiser(graph, user) ? user : kNoNode;
+}
+
+bool moves_elements(const Node& node) {
+  constexpr std::string_view kMoves[] = {"Expand",  "Flatten", "Gather",    "Identity", "Reshape",
+                                         "Squeeze", "Slice",   "Transpose", "Unsqueeze"};
+  return node.domain.empty() && node.outputs.size() == 1 && std::ranges::find(kMoves, node.op_type) != std::end(kMoves);
+}
+
+}  // namespace fovea::passes

@@ -1,0 +1,40 @@
+// What passes over quantised graphs have in common: reading QuantizeLinear and DequantizeLinear nodes.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace fovea::passes {
+
+/// Scale and zero point of bytes: one for the tensor, or one scale for each index of an axis.
+struct Quantisation {
+  DType dtype = DType::u8;  // u8 or i8
+  std::vector<float> scale;
+  std::vector<int32_t> zero;  // as many
+  int64_t axis = 0;           // where there are several
+  bool per_tensor() const { return scale.size() == 1; }
+  bool operator==(const Quantisation&) const = default;
+};
+
+/// A value that DequantizeLinear makes of bytes.
+struct Dequantised {
+  ValueId source;  // the bytes
+  Quantisation q;
+};
+
+/// What a DequantizeLinear of bytes with known scales and zero points does, its result being f32; nullopt for others.
+std::optional<Dequantised> dequantised(const Graph& graph, ValueId value);
+/// The same, with one scale for the tensor.
+std::optional<Dequantised> dequantised_tensor(const Graph& graph, ValueId value);
+/// What a QuantizeLinear of f32 to bytes does, with one known scale for the tensor.
+std::optional<Quantisation> quantiser(const Graph& graph, NodeId id);
+
+/// The one QuantizeLinear (as in quantiser()) that is the value's only user; kNoNode where there is none.
+NodeId only_quantiser(const Graph& graph, ValueId value);
+
+/// Whether the node moves elements about without looking at them, with data in input 0 alone.
+bool moves_elements(const Node& node);
+
+}  // namespace fovea::passes
