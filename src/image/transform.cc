@@ -189,8 +189,10 @@ Result<Image> Transform::pixels(ImageView photo) const {
   Image out = FOVEA_TRY(Image::allocate(y.extent, x.extent));
   if (y.count < y.extent || x.count < x.extent)
     for (int64_t i = 0; i < y.extent * x.extent; ++i) std::memcpy(out.data() + 3 * i, spec_.fill.data(), 3);
-  FOVEA_TRY(resize_part(photo, size, spec_.interpolation, {y.from, x.from, y.count, x.count}, out.row(y.to) + 3 * x.to,
-                        3 * x.extent));
+  ViewSource source(photo);
+  FOVEA_TRY(resize_rows(
+      source, {size, spec_.interpolation, {y.from, x.from, y.count, x.count}, ResizeMode::exact},
+      [&](int64_t row, const uint8_t* rgb) { std::copy_n(rgb, 3 * x.count, out.row(y.to + row) + 3 * x.to); }));
   return out;
 }
 
