@@ -134,7 +134,8 @@ void RecipeFlags::add_to(CLI::App& app, bool with_labels) {
   add("--size", size, "size of the model's input, height first", "HxW");
   add("--resize", resize,
       "exact (Pillow's pixels, default), float (not rounded between the passes) or scaled (also JPEGs decoded at a "
-      "fraction); and shortest=N: the short side becomes N, nothing is cropped (dynamic models), as in float,shortest=640",
+      "fraction); and shortest=N: the short side becomes N, nothing is cropped (dynamic models), as in "
+      "float,shortest=640",
       "HOW");
   add("--divisor", divisor, "with --resize: sides become multiples of it (default 32)", "N");
   add("--crop-pct", crop_pct, "part of the resized photo that the crop keeps (default 0.875)", "X");

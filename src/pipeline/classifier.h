@@ -46,8 +46,8 @@ class Classifier {
   int64_t batch() const { return batch_; }
 
   /// Answers in the order of the photos, each to `sink`, which returns false to stop. While one batch runs, the next
-  /// photos are decoded and preprocessed, on as many threads as the engine has; with a single one, in turn. Not from two
-  /// threads at once.
+  /// photos are decoded and preprocessed, on as many threads as the engine has; with a single one, in turn. Not from
+  /// two threads at once.
   void classify(std::span<const Photo> photos, const std::function<bool(Answer&&)>& sink);
 
   // For one decoded photo; several threads may call these at once.
