@@ -398,7 +398,7 @@ def random_case(rng):
     fill = tuple(rng.randrange(256) for _ in range(3)) if crop_rule == "torchvision" else (0, 0, 0)
     divisor = rng.choice([1, 1, 14, 32])
     rescale = rng.choice([None, 1 / 255, 0.00392156862745098, 1.0, 1 / 127.5])
-    words = {"op": "spec", "rule": rule, "resize": f"{resize[0]}x{resize[1]}", "divisor": divisor, "crop_rule": crop_rule,
+    words = {"op": "spec", "rule": rule, "to": f"{resize[0]}x{resize[1]}", "divisor": divisor, "crop_rule": crop_rule,
              "crop": f"{size[0]}x{size[1]}", "fill": commas(fill), **common}
     if rescale is not None:
         words["rescale"] = repr(rescale)

@@ -3,12 +3,15 @@
 //   op=decode bytes=N [orient=1]
 //   op=resize bytes=N size=HxW filter=NAME
 //   op=timm   bytes=N size=HxW crop_pct=P mode=NAME filter=NAME mean=a,b,c std=a,b,c [layout=] [order=]
-//   op=spec   bytes=N rule=NAME resize=HxW divisor=N filter=NAME crop_rule=NAME crop=HxW fill=r,g,b [rescale=F]
+//   op=spec   bytes=N rule=NAME to=HxW divisor=N filter=NAME crop_rule=NAME crop=HxW fill=r,g,b [rescale=F]
 //             mean= std= [layout=nhwc] [order=bgr]
+// timm and spec take resize=float or scaled, too (mode is the crop mode already). Both are done twice, from the
+// decoded photo and while it is decoded; with resize=exact the answer is an error where that makes a difference.
 // The answer is "ok HEIGHT WIDTH COUNT\n" and COUNT bytes (u8 RGB, or f32), or "error CODE TEXT\n".
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <map>
 #include <sstream>
@@ -72,7 +75,7 @@ Result<TransformSpec> parse_spec(Words& words) {
       words["crop_rule"],
       {{"none", CropRule::none}, {"torchvision", CropRule::torchvision}, {"transformers", CropRule::transformers}}));
   spec.interpolation = FOVEA_TRY(parse_interpolation(words["filter"]));
-  spec.resize = parse_size(words["resize"]);
+  spec.resize = parse_size(words["to"]);
   spec.crop = parse_size(words["crop"]);
   if (words.count("divisor") != 0) spec.divisor = std::atol(words["divisor"].c_str());
   if (words.count("rescale") != 0) spec.rescale = std::strtod(words["rescale"].c_str(), nullptr);
@@ -83,7 +86,8 @@ Result<TransformSpec> parse_spec(Words& words) {
   return spec;
 }
 
-Result<Answer> transformed(const Image& photo, TransformSpec spec, Words& words) {
+Result<Answer> transformed(const Image& photo, PhotoReader& reader, TransformSpec spec, Words& words) {
+  if (words.count("resize") != 0) spec.mode = FOVEA_TRY(parse_resize_mode(words["resize"]));
   if (words["layout"] == "nhwc") spec.layout = Layout::nhwc;
   if (words["order"] == "bgr") spec.order = ChannelOrder::bgr;
   const Transform transform = FOVEA_TRY(Transform::create(spec));
@@ -91,7 +95,13 @@ Result<Answer> transformed(const Image& photo, TransformSpec spec, Words& words)
   const bool nhwc = spec.layout == Layout::nhwc;
   Tensor out = FOVEA_TRY(
       Tensor::allocate(DType::f32, nhwc ? Shape{size.height, size.width, 3} : Shape{1, 3, size.height, size.width}));
-  FOVEA_TRY(transform.run(photo.view(), out.mutable_view()));
+  const Image pixels = FOVEA_TRY(transform.pixels(reader));
+  if (spec.mode == ResizeMode::exact) {
+    const Image other = FOVEA_TRY(transform.pixels(photo.view()));
+    if (pixels.size() != other.size() || std::memcmp(pixels.data(), other.data(), static_cast<size_t>(pixels.bytes())))
+      return internal("the photo by rows differs from the photo as a whole");
+  }
+  FOVEA_TRY(transform.normalize(pixels.view(), out.mutable_view()));
   return Answer{size, std::string(static_cast<const char*>(out.raw()), out.bytes())};
 }
 
@@ -99,9 +109,10 @@ Result<Answer> perform(Words& words, const std::string& file) {
   DecodeOptions options;
   options.apply_orientation = words["orient"] == "1";
   const Image photo = FOVEA_TRY(decode(std::as_bytes(std::span(file)), options));
+  const auto reader = FOVEA_TRY(PhotoReader::open(std::as_bytes(std::span(file)), options));
   const std::string& op = words["op"];
   if (op == "decode") return answer_of(photo);
-  if (op == "spec") return transformed(photo, FOVEA_TRY(parse_spec(words)), words);
+  if (op == "spec") return transformed(photo, *reader, FOVEA_TRY(parse_spec(words)), words);
   const Interpolation filter = FOVEA_TRY(parse_interpolation(words["filter"]));
   const Size size = parse_size(words["size"]);
   if (op == "resize") return answer_of(FOVEA_TRY(resize(photo.view(), size, filter)));
@@ -109,7 +120,7 @@ Result<Answer> perform(Words& words, const std::string& file) {
     const TimmCropMode mode = FOVEA_TRY(parse_timm_crop_mode(words["mode"]));
     const double crop_pct = std::strtod(words["crop_pct"].c_str(), nullptr);
     const auto mean = parse_three(words["mean"]), std = parse_three(words["std"]);
-    return transformed(photo, timm_transform(size, crop_pct, mode, filter, mean, std), words);
+    return transformed(photo, *reader, timm_transform(size, crop_pct, mode, filter, mean, std), words);
   }
   return invalid_argument("op={} is not known to the parity driver", op);
 }

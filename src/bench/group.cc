@@ -228,7 +228,7 @@ void Measurement::finish(Runner& runner) {
     if (!stopped() && options_.per_step && runner.way->own)
       if (auto steps = runner.worker->steps({options_.repeats}); steps.ok()) row.steps = *std::move(steps);
     if (!stopped() && !options_.photos.empty()) {
-      auto stages = runner.worker->stages({options_.photos, options_.repeats});
+      auto stages = runner.worker->stages({options_.photos, options_.repeats, options_.resize});
       if (stages.ok())
         row.stages = *std::move(stages);
       else if (!stopped() && runner.way->own)  // others may well begin with tensors only

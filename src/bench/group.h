@@ -30,6 +30,7 @@ struct GroupOptions {
   bool per_step = false;            // steps of own backends
   int repeats = 5;                  // of steps and stages
   std::vector<std::string> photos;  // for stages; absolute paths
+  std::string resize = "exact";     // with photos
   WorkerLimits limits;
 };
 

@@ -145,7 +145,9 @@ json to_json(const LoadRequest& load) {
 }
 json to_json(const RunRequest& run) { return {{"run", {{"runs", run.runs}, {"seconds", run.seconds}}}}; }
 json to_json(const StepsRequest& steps) { return {{"steps", {{"runs", steps.runs}}}}; }
-json to_json(const StagesRequest& stages) { return {{"stages", {{"photos", stages.photos}, {"runs", stages.runs}}}}; }
+json to_json(const StagesRequest& stages) {
+  return {{"stages", {{"photos", stages.photos}, {"runs", stages.runs}, {"resize", stages.resize}}}};
+}
 json to_json(const StopRequest&) { return {{"stop", json::object()}}; }
 
 Result<Request> load_request(const JsonFields& fields) {
@@ -164,6 +166,7 @@ Result<Request> stages_request(const JsonFields& fields) {
   StagesRequest stages;
   stages.photos = FOVEA_TRY(texts(fields, "photos"));
   stages.runs = FOVEA_TRY(count(fields, "runs"));
+  stages.resize = FOVEA_TRY(fields.text("resize")).value_or(stages.resize);
   return Request(std::move(stages));
 }
 

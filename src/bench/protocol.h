@@ -7,7 +7,8 @@
 //     {"run": {"runs": 30, "seconds": 3}}            -> {"ms": [1.23, 1.21]}
 //     {"steps": {"runs": 5}}                         -> {"steps": [{"node": ..., "kernel": ..., "ms": ..., "gmac":
 //     ...}]}
-//     {"stages": {"photos": ["/a.jpg"], "runs": 5}}  -> {"stages": [{"photo": ..., "decode": ..., "preprocess": ...,
+//     {"stages": {"photos": ["/a.jpg"], "runs": 5, "resize": "exact"}}
+//                                                    -> {"stages": [{"photo": ..., "decode": ..., "preprocess": ...,
 //                                                                    "infer": ..., "postprocess": ...}]}
 //     {"stop": {}}                                   -> nothing; the worker ends
 //     -> {"failed": "reason", "fix": "what to do"} in place of any other answer; with "unavailable": true where not the
@@ -50,6 +51,7 @@ struct StepsRequest {
 struct StagesRequest {
   std::vector<std::string> photos;  // absolute paths
   int runs = 5;                     // of each photo; the answer holds medians
+  std::string resize = "exact";     // how fovea resizes; other workers do as they do
 };
 struct StopRequest {};
 using Request = std::variant<LoadRequest, RunRequest, StepsRequest, StagesRequest, StopRequest>;

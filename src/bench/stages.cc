@@ -47,6 +47,7 @@ Result<void> time_once(pipeline::Classifier& classifier, std::span<const pipelin
 Result<std::vector<Stages>> time_stages(std::shared_ptr<backends::Engine> engine, const std::filesystem::path& model,
                                         int64_t batch, const StagesRequest& request) {
   auto recipe = FOVEA_TRY(recipe_of(model));
+  recipe.transform.mode = FOVEA_TRY(image::parse_resize_mode(request.resize));
   const auto classifier =
       FOVEA_TRY(pipeline::Classifier::create(std::move(engine), std::move(recipe), {.batch = batch}));
   std::vector<Stages> result;

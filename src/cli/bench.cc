@@ -266,6 +266,11 @@ void add_how_to_measure(CLI::App& command, Options& options) {
       ->group(name)
       ->allow_extra_args(false)
       ->option_text("PHOTO");
+  command
+      .add_option("--resize", group.resize, "how fovea resizes these: exact (default), float or scaled")
+      ->check(CLI::IsMember({"exact", "float", "scaled"}))
+      ->group(name)
+      ->option_text("HOW");
   command.add_flag("--per-step", group.per_step, "times of the native engine's steps")->group(name);
   command.add_flag("--no-reference", options.no_reference, "no errors against fp32")->group(name);
   command.add_flag("--no-self", options.no_self, "no second worker of the baseline (A against A)")->group(name);

@@ -1,13 +1,16 @@
 // fovea classify MODEL IMAGE...: the best labels of each photo, with probabilities.
+#include <filesystem>
+#include <fstream>
+
 #include <fmt/format.h>
 
 #include "backends/registry.h"
 #include "base/error.h"
+#include "cli/classify_answers.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/interrupt.h"
 #include "cli/load.h"
-#include "cli/output.h"
 #include "cli/progress.h"
 #include "pipeline/classifier.h"
 #include "pipeline/stopwatch.h"
@@ -24,48 +27,10 @@ struct Options {
   std::vector<std::string> images;
   int64_t top_k = 5;
   std::optional<int64_t> batch;
+  std::string resume;
+  bool progress = false;
   Format format = Format::text;
 };
-
-void write_text(std::ostream& out, const Answer& answer) {
-  const auto& ms = answer.ms;
-  out << fmt::format("{}  ({:.1f} ms: decode {:.1f}, preprocess {:.1f}, infer {:.1f}, postprocess {:.1f})\n",
-                     printable(answer.photo->name), ms.total(), ms.decode, ms.preprocess, ms.infer, ms.postprocess);
-  for (const Prediction& one : *answer.top)
-    out << fmt::format("  {:6.2f} %  {}\n", 100 * one.probability, printable(one.label));
-}
-
-void write_json(std::ostream& out, const Answer& answer) {
-  Json top = Json::array();
-  for (const Prediction& one : *answer.top)
-    top.push_back({{"index", one.index}, {"label", one.label}, {"probability", significant(one.probability, 7)}});
-  const auto& ms = answer.ms;
-  const auto time = [](double value) { return significant(value, 6); };
-  write_json_line(out, {{"image", answer.photo->name},
-                        {"top", std::move(top)},
-                        {"ms",
-                         {{"decode", time(ms.decode)},
-                          {"preprocess", time(ms.preprocess)},
-                          {"infer", time(ms.infer)},
-                          {"postprocess", time(ms.postprocess)}}}});
-}
-
-void write_csv(std::ostream& out, const Answer& answer) {
-  int rank = 0;
-  const auto& ms = answer.ms;
-  for (const Prediction& one : *answer.top)
-    out << fmt::format("{},{},{},{},{:.7g},{:.3f},{:.3f},{:.3f},{:.3f}\n", csv_field(answer.photo->name), ++rank,
-                       one.index, csv_field(one.label), one.probability, ms.decode, ms.preprocess, ms.infer,
-                       ms.postprocess);
-}
-
-void write_answer(std::ostream& out, Format format, const Answer& answer) {
-  switch (format) {
-    case Format::text: write_text(out, answer); break;
-    case Format::json: write_json(out, answer); break;
-    case Format::csv: write_csv(out, answer); break;
-  }
-}
 
 Result<std::unique_ptr<pipeline::Classifier>> make_classifier(const Options& options, const tasks::Settings& settings,
                                                               std::optional<tasks::Settings> config,
@@ -85,21 +50,54 @@ Result<std::unique_ptr<pipeline::Classifier>> make_classifier(const Options& opt
   return classifier;
 }
 
+/// Where the answers go: to the console, or behind those of an earlier run.
+struct Sink {
+  std::ofstream file;
+  std::ostream* out = nullptr;
+  Format format = Format::text;
+  EarlierAnswers earlier;
+};
+
+Result<Sink> open_sink(const Options& options, Console& console) {
+  Sink sink;
+  sink.out = &console.out;
+  sink.format = options.format;
+  if (options.resume.empty()) return sink;
+  if (options.format == Format::csv)
+    return invalid_argument("--resume writes JSON lines, not csv").with_fix("leave --format out");
+  sink.earlier = FOVEA_TRY(read_earlier_answers(options.resume));
+  sink.format = Format::json;
+  sink.out = nullptr;  // the file, which is not yet where it will stay
+  std::error_code failed;
+  if (std::filesystem::exists(options.resume, failed))
+    std::filesystem::resize_file(options.resume, static_cast<uintmax_t>(sink.earlier.whole_bytes), failed);
+  sink.file.open(options.resume, std::ios::binary | std::ios::app);
+  if (failed || !sink.file) return io("cannot write to this file").at(options.resume);
+  return sink;
+}
+
 int classify(const Options& options, Console& console) {
   auto settings = options.recipe.settings();
   if (!settings.ok()) return console.fail(settings.error(), kWrongUsage);
   auto config = options.recipe.config_settings();
   if (!config.ok()) return console.fail(config.error(), kWrongUsage);
+  auto sink = open_sink(options, console);
+  if (!sink.ok()) return console.fail(sink.error(), kWrongUsage);
   auto classifier = make_classifier(options, *settings, *std::move(config), console);
   if (!classifier.ok()) return console.fail(classifier.error());
 
-  const pipeline::PhotoList list = pipeline::find_photos(options.images, console.in);
+  pipeline::PhotoList list = pipeline::find_photos(options.images, console.in);
   int code = list.failures.empty() ? kDone : kSomeInputsFailed;
   for (const Error& failure : list.failures) console.error(failure);
+  const size_t found = list.photos.size();
+  std::erase_if(list.photos, [&](const pipeline::Photo& photo) { return sink->earlier.has(photo.name); });
+  if (found > list.photos.size())
+    console.note(fmt::format("{} of {} photos are in {} already", found - list.photos.size(), found, options.resume));
 
-  if (options.format == Format::csv)
-    console.out << "image,rank,index,label,probability,decode_ms,preprocess_ms,infer_ms,postprocess_ms\n";
-  Progress progress(console, static_cast<int64_t>(list.photos.size()));
+  std::ostream& out = sink->out != nullptr ? *sink->out : sink->file;
+  const image::ResizeMode resize = (*classifier)->recipe().transform.mode;
+  write_header(out, sink->format);
+  Progress progress(console, static_cast<int64_t>(list.photos.size()), "images", options.progress);
   (*classifier)->classify(list.photos, [&](Answer&& answer) {
     if (interrupted()) {
       code = kInterrupted;
@@ -110,8 +108,9 @@ int classify(const Options& options, Console& console) {
     if (!notes.empty() || !answer.top.ok()) progress.clear();
     for (const std::string& note : notes) console.note(note);
     if (answer.top.ok()) {
-      write_answer(console.out, options.format, answer);
-      return static_cast<bool>(console.out);
+      write_answer(out, sink->format, answer, resize);
+      if (!options.resume.empty()) out.flush();  // what is answered is kept, whatever happens
+      return static_cast<bool>(out);
     }
     if (answer.model_failed) {
       code = console.fail(Error(answer.top.error()).at(options.model.path), kModelUnusable);
@@ -121,6 +120,8 @@ int classify(const Options& options, Console& console) {
     code = kSomeInputsFailed;
     return true;
   });
+  if (!options.resume.empty() && !sink->file)
+    return console.fail(io("cannot write to this file").at(options.resume), kSomeInputsFailed);
   return code;
 }
 
@@ -141,12 +142,18 @@ Command add_classify(CLI::App& app) {
   command->add_option("--batch", options->batch, "photos that run together (default 1, or the model's own)")
       ->check(CLI::Range(1, 4096))
       ->option_text("N");
+  command
+      ->add_option("--resume", options->resume,
+                   "append answers to this file as JSON lines; photos that it has answers for are left out")
+      ->option_text("OUT.jsonl");
+  command->add_flag("--progress", options->progress, "progress on stderr even where that is no terminal");
   add_format_flag(*command, options->format, true);
   options->engine.add_to(*command);
   options->recipe.add_to(*command, true);
   command->footer(
       "Examples:\n  fovea classify models/demo.onnx models/photos/coffee.jpg\n"
       "  fovea classify model.onnx photos/ --topk 1 --batch 8 --format csv > labels.csv\n"
+      "  fovea classify model.onnx photos/ --resume labels.jsonl     # stop it with Ctrl-C, go on with the same line\n"
       "  curl -s https://example.org/cat.jpg | fovea classify model.onnx -");
   return {command, [options](Console& console) { return classify(*options, console); }};
 }

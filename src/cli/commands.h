@@ -17,6 +17,7 @@ struct Command {
 Command add_classify(CLI::App& app);
 Command add_run(CLI::App& app);
 Command add_preprocess(CLI::App& app);
+Command add_verify(CLI::App& app);
 Command add_inspect(CLI::App& app);
 Command add_bake(CLI::App& app);
 Command add_quantize(CLI::App& app);

@@ -8,6 +8,8 @@
 namespace fovea::cli {
 namespace {
 
+constexpr int64_t kMaxSide = 1 << 15;
+
 template <class T>
 std::optional<T> parse_number(std::string_view text) {
   T value{};
@@ -30,7 +32,6 @@ Result<std::optional<image::Size>> parse_size(std::string_view text) {
   if (text.empty()) return std::optional<image::Size>();
   const auto parts = split(text, 'x');
   const auto height = parse_number<int64_t>(parts.front()), width = parse_number<int64_t>(parts.back());
-  constexpr int64_t kMaxSide = 1 << 15;
   if (parts.size() > 2 || !height || !width || *height < 1 || *width < 1 || *height > kMaxSide || *width > kMaxSide)
     return invalid_argument("--size {} is no size", text).with_fix("write 224, or HEIGHTxWIDTH such as 416x288");
   return std::optional(image::Size{*height, *width});
@@ -48,6 +49,23 @@ Result<std::optional<tasks::Rgb>> parse_rgb(std::string_view flag, std::string_v
   }
   if (!good) return invalid_argument("{} {}", flag, text).with_fix("give three numbers, such as 0.485,0.456,0.406");
   return std::optional(values);
+}
+
+/// --resize: a mode, a rule, or both with a comma between.
+Result<void> read_resize(std::string_view text, tasks::Settings& settings) {
+  constexpr std::string_view kRule = "shortest=";
+  for (std::string_view word : split(text, ',')) {
+    if (word.starts_with(kRule)) {
+      settings.shortest = parse_number<int64_t>(word.substr(kRule.size()));
+      if (settings.shortest && *settings.shortest >= 1 && *settings.shortest <= kMaxSide) continue;
+    } else if (const auto mode = image::parse_resize_mode(word); mode.ok()) {
+      settings.resize_mode = *mode;
+      continue;
+    }
+    return invalid_argument("--resize {}", text)
+        .with_fix("write exact, float or scaled, or shortest=N, such as shortest=640");
+  }
+  return {};
 }
 
 }  // namespace
@@ -114,7 +132,11 @@ void RecipeFlags::add_to(CLI::App& app, bool with_labels) {
   add("--config", config, "timm's config.json, transformers' preprocessor_config.json, or a folder of them", "FILE");
   if (with_labels) add("--labels", labels, "class names: one a line, or JSON (list or index -> name)", "FILE");
   add("--size", size, "size of the model's input, height first", "HxW");
-  add("--resize", resize, "shortest=N: the short side becomes N, nothing is cropped (dynamic models)", "RULE");
+  add("--resize", resize,
+      "exact (Pillow's pixels, default), float (not rounded between the passes) or scaled (also JPEGs decoded at a "
+      "fraction); and shortest=N: the short side becomes N, nothing is cropped (dynamic models), as in "
+      "float,shortest=640",
+      "HOW");
   add("--divisor", divisor, "with --resize: sides become multiples of it (default 32)", "N");
   add("--crop-pct", crop_pct, "part of the resized photo that the crop keeps (default 0.875)", "X");
   add("--crop-mode", crop_mode, "center, squash or border", "MODE");
@@ -143,15 +165,7 @@ Result<tasks::Settings> RecipeFlags::settings() const {
       return invalid_argument("--channel-order {}", channel_order).with_fix("give rgb or bgr");
     settings.order = channel_order == "rgb" ? image::ChannelOrder::rgb : image::ChannelOrder::bgr;
   }
-  constexpr int64_t kMaxSide = 1 << 15;
-  if (!resize.empty()) {
-    constexpr std::string_view kRule = "shortest=";
-    const auto side =
-        resize.starts_with(kRule) ? parse_number<int64_t>(std::string_view(resize).substr(kRule.size())) : std::nullopt;
-    if (!side || *side < 1 || *side > kMaxSide)
-      return invalid_argument("--resize {}", resize).with_fix("write shortest=N, such as shortest=640");
-    settings.shortest = side;
-  }
+  if (!resize.empty()) FOVEA_TRY(read_resize(resize, settings));
   if (divisor && (*divisor < 1 || *divisor > kMaxSide))
     return invalid_argument("--divisor {}", *divisor).with_fix("give a number of at least 1");
   settings.divisor = divisor;

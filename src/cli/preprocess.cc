@@ -6,6 +6,7 @@
 #include "cli/flags.h"
 #include "cli/load.h"
 #include "cli/output.h"
+#include "pipeline/load_photo.h"
 #include "pipeline/photos.h"
 #include "pipeline/stopwatch.h"
 #include "tasks/model_input.h"
@@ -40,12 +41,21 @@ Result<tasks::Recipe> find_recipe(const Options& options, const tasks::Settings&
   return tasks::resolve_recipe(settings, sources, {});
 }
 
-Result<Tensor> make_tensor(const tasks::Recipe& recipe, image::ImageView photo) {
+struct Preprocessed {
+  Tensor tensor;
+  double decode_ms = 0, preprocess_ms = 0;
+};
+
+Result<Preprocessed> make_tensor(const tasks::Recipe& recipe, const pipeline::Photo& photo) {
   const image::Transform transform = FOVEA_TRY(image::Transform::create(recipe.transform));
-  const image::Image pixels = FOVEA_TRY(transform.pixels(photo));
-  Tensor tensor = FOVEA_TRY(tasks::allocate_input(recipe.facts.input, 1, pixels.size()));
-  FOVEA_TRY(tasks::write_input(transform, pixels.view(), tensor.mutable_view(), 0));
-  return tensor;
+  const auto loaded = FOVEA_TRY(pipeline::load_photo(photo, transform, recipe.apply_orientation));
+  const pipeline::Stopwatch watch;
+  Preprocessed result;
+  result.tensor = FOVEA_TRY(tasks::allocate_input(recipe.facts.input, 1, loaded.pixels.size()));
+  FOVEA_TRY(tasks::write_input(transform, loaded.pixels.view(), result.tensor.mutable_view(), 0));
+  result.decode_ms = loaded.decode_ms;
+  result.preprocess_ms = loaded.preprocess_ms + watch.ms();
+  return result;
 }
 
 int preprocess(const Options& options, Console& console) {
@@ -64,28 +74,26 @@ int preprocess(const Options& options, Console& console) {
                             .at(options.image)
                             .with_fix("name one photo"),
                         kWrongUsage);
-  pipeline::Stopwatch decoding;
-  const auto photo = pipeline::decode_photo(list.photos[0], {.apply_orientation = recipe->apply_orientation});
-  if (!photo.ok()) return console.fail(photo.error(), kSomeInputsFailed);
-  const double decode_ms = decoding.ms();
-  pipeline::Stopwatch preprocessing;
-  const auto tensor = make_tensor(*recipe, photo->view());
-  if (!tensor.ok()) return console.fail(Error(tensor.error()).at(options.image), kSomeInputsFailed);
-  const double preprocess_ms = preprocessing.ms();
-  if (const auto written = tasks::write_npy(options.output, *tensor); !written.ok())
+  const auto made = make_tensor(*recipe, list.photos[0]);
+  if (!made.ok()) return console.fail(made.error(), kSomeInputsFailed);
+  const Tensor& tensor = made->tensor;
+  if (const auto written = tasks::write_npy(options.output, tensor); !written.ok())
     return console.fail(written.error(), kSomeInputsFailed);
 
   if (options.format == Format::json)
-    write_json_line(console.out,
-                    {{"image", options.image},
-                     {"file", options.output},
-                     {"dtype", name_of(tensor->dtype())},
-                     {"shape", tensor->shape()},
-                     {"recipe", tasks::describe(recipe->transform)},
-                     {"ms", {{"decode", significant(decode_ms, 6)}, {"preprocess", significant(preprocess_ms, 6)}}}});
+    write_json_line(
+        console.out,
+        {{"image", options.image},
+         {"file", options.output},
+         {"dtype", name_of(tensor.dtype())},
+         {"shape", tensor.shape()},
+         {"recipe", tasks::describe(recipe->transform)},
+         {"resize", name_of(recipe->transform.mode)},
+         {"ms", {{"decode", significant(made->decode_ms, 6)}, {"preprocess", significant(made->preprocess_ms, 6)}}}});
   else
-    console.out << fmt::format("{}  {}  ({}; decode {:.1f} ms, preprocess {:.1f} ms)\n", printable(options.output),
-                               to_string(tensor->type()), tasks::describe(recipe->transform), decode_ms, preprocess_ms);
+    console.out << fmt::format("{}  {}  ({}; decode {:.1f} ms, preprocess {:.1f} ms {})\n", printable(options.output),
+                               to_string(tensor.type()), tasks::describe(recipe->transform), made->decode_ms,
+                               made->preprocess_ms, name_of(recipe->transform.mode));
   return kDone;
 }
 

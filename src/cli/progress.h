@@ -1,7 +1,9 @@
-// A progress line on a terminal; nothing in a pipe.
+// A progress line on a terminal; nothing in a pipe, unless it is asked for.
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "cli/console.h"
 #include "pipeline/stopwatch.h"
@@ -10,9 +12,11 @@ namespace fovea::cli {
 
 class Progress {
  public:
-  /// Shown for long work only: from `total` 2 on, after the first half second.
-  Progress(Console& console, int64_t total) : console_(console), total_(total) {}
-  ~Progress() { clear(); }
+  /// Shown for long work only: from `total` 2 on, after the first half second. `unit` ("images") adds how many a second
+  /// are done. `always`: in a pipe, too, as a line every two seconds, and one at the end.
+  Progress(Console& console, int64_t total, std::string_view unit = {}, bool always = false)
+      : console_(console), total_(total), unit_(unit), lines_(always && !console.terminal) {}
+  ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
@@ -22,8 +26,12 @@ class Progress {
   void clear();
 
  private:
+  void write_line(double now_ms);
+
   Console& console_;
   int64_t total_, done_ = 0;
+  std::string unit_;
+  bool lines_;
   double shown_at_ = 0;
   bool visible_ = false;
   pipeline::Stopwatch watch_;

@@ -165,7 +165,7 @@ TEST(Classify, JsonHasTheAgreedFieldsInTheirOrder) {
   const auto answer = nlohmann::ordered_json::parse(run.out);
   std::vector<std::string> keys;
   for (const auto& [key, value] : answer.items()) keys.push_back(key);
-  EXPECT_THAT(keys, testing::ElementsAre("image", "top", "ms"));
+  EXPECT_THAT(keys, testing::ElementsAre("image", "top", "ms", "resize"));
   keys.clear();
   for (const auto& [key, value] : answer["ms"].items()) keys.push_back(key);
   EXPECT_THAT(keys, testing::ElementsAre("decode", "preprocess", "infer", "postprocess"));

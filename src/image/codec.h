@@ -5,9 +5,12 @@
 #include <span>
 
 #include "image/decode.h"
+#include "image/photo_reader.h"
 
 namespace fovea::image {
 
+/// Error: invalid_image for a size without pixels, or with more than the limit.
+Result<void> check_size(int64_t height, int64_t width, const DecodeOptions& options);
 /// Memory for a photo whose header announces this size. Error: invalid_image where it has no pixels or more than the
 /// limit; out_of_memory.
 Result<Image> allocate_photo(int64_t height, int64_t width, const DecodeOptions& options);
@@ -16,6 +19,8 @@ Result<Image> allocate_photo(int64_t height, int64_t width, const DecodeOptions&
 Error truncated(std::string_view format);
 
 Result<Image> decode_jpeg(std::span<const std::byte> bytes, const DecodeOptions& options);
+/// A JPEG row by row; nothing for the kinds that only decode_jpeg takes (CMYK).
+Result<std::unique_ptr<PhotoReader>> open_jpeg(std::span<const std::byte> bytes, const DecodeOptions& options);
 Result<Image> decode_png(std::span<const std::byte> bytes, const DecodeOptions& options);
 Result<Image> decode_webp(std::span<const std::byte> bytes, const DecodeOptions& options);
 

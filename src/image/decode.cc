@@ -71,7 +71,7 @@ Result<Format> recognize(std::span<const std::byte> bytes) {
   return invalid_image("these bytes are no JPEG, PNG or WebP image").with_fix(std::string(kConvert));
 }
 
-Result<Image> allocate_photo(int64_t height, int64_t width, const DecodeOptions& options) {
+Result<void> check_size(int64_t height, int64_t width, const DecodeOptions& options) {
   if (height <= 0 || width <= 0)
     return invalid_image("the header announces {}x{} pixels (width x height)", width, height)
         .with_fix("the file is damaged: fetch or export it again");
@@ -80,6 +80,11 @@ Result<Image> allocate_photo(int64_t height, int64_t width, const DecodeOptions&
     return invalid_image("{}x{} pixels (width x height) are more than the limit of {}", width, height,
                          options.pixel_limit)
         .with_fix("make the image smaller, or raise the pixel limit if you trust the file");
+  return {};
+}
+
+Result<Image> allocate_photo(int64_t height, int64_t width, const DecodeOptions& options) {
+  FOVEA_TRY(check_size(height, width, options));
   return Image::allocate(height, width);
 }
 

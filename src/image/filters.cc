@@ -68,34 +68,38 @@ int32_t fixed_point(double weight) {
   return static_cast<int32_t>(weight < 0 ? scaled - 0.5 : scaled + 0.5);
 }
 
+Error too_many_weights(int64_t outputs) {
+  return out_of_memory("resizing to {} pixels needs too many filter weights", outputs)
+      .with_fix("cut the image into less elongated parts first, or free some memory");
+}
+
 }  // namespace
+
+Result<FilterTaps> FilterTaps::allocate(int64_t outputs, int64_t widest) {
+  const auto weights = checked_mul(outputs, widest);
+  if (!weights || *weights > kMaxTapBytes / static_cast<int64_t>(sizeof(int32_t))) return too_many_weights(outputs);
+  FilterTaps taps;
+  taps.bounds_.reset(new (std::nothrow) int64_t[static_cast<size_t>(2 * outputs)]);
+  taps.weights_.reset(new (std::nothrow) int32_t[static_cast<size_t>(*weights)]());
+  if (!taps.bounds_ || !taps.weights_) return too_many_weights(outputs);
+  taps.stride_ = widest;
+  taps.outputs_ = outputs;
+  return taps;
+}
 
 // The centre of output i lies at (i + 0.5) * in / out; when shrinking, the filter is widened by that ratio. Weights are
 // divided by their sum within the image, then rounded to integers half away from zero.
-Result<FilterTaps> FilterTaps::create(Interpolation interpolation, int64_t in, int64_t out, int64_t begin,
-                                      int64_t outputs) {
+Result<FilterTaps> FilterTaps::create(Interpolation interpolation, int64_t in, double extent, int64_t out,
+                                      int64_t begin, int64_t outputs) {
   const Filter filter = filter_of(interpolation);
-  const double scale = static_cast<double>(in) / static_cast<double>(out);
+  const double scale = extent / static_cast<double>(out);
   const double filter_scale = std::max(scale, 1.0);
   const double inverse = 1.0 / filter_scale;
   const double support = filter.support * filter_scale;
   const int64_t widest = std::min(in, static_cast<int64_t>(std::ceil(support)) * 2 + 1);
-  const int64_t stride = round_up(widest, kernels::kResampleTapsMultiple);
-  const auto weights = checked_mul(outputs, stride);
-  if (!weights || *weights > kMaxTapBytes / static_cast<int64_t>(sizeof(int32_t)))
-    return out_of_memory("resizing {} pixels to {} needs too many filter weights", in, out)
-        .with_fix("cut the image into less elongated parts first");
-
-  FilterTaps taps;
-  const auto weight_count = static_cast<size_t>(*weights + kernels::kResampleTapsMultiple);
-  taps.bounds_.reset(new (std::nothrow) int64_t[static_cast<size_t>(2 * outputs)]);
-  taps.weights_.reset(new (std::nothrow) int32_t[weight_count]());
+  FilterTaps taps = FOVEA_TRY(allocate(outputs, widest));
   const std::unique_ptr<double[]> exact(new (std::nothrow) double[static_cast<size_t>(widest)]);
-  if (!taps.bounds_ || !taps.weights_ || !exact)
-    return out_of_memory("no memory for the filter weights of resizing {} pixels to {}", in, out)
-        .with_fix("use a smaller image or free some memory");
-  int64_t* first = taps.bounds_.get();
-  int64_t* count = first + outputs;
+  if (!exact) return too_many_weights(outputs);
   for (int64_t i = 0; i < outputs; ++i) {
     const double center = (static_cast<double>(begin + i) + 0.5) * scale;
     const int64_t lo = std::max<int64_t>(static_cast<int64_t>(center - support + 0.5), 0);
@@ -106,19 +110,53 @@ Result<FilterTaps> FilterTaps::create(Interpolation interpolation, int64_t in, i
       exact[t] = filter.weight((static_cast<double>(t + lo) - center + 0.5) * inverse);
       sum += exact[t];
     }
-    int32_t* fixed = taps.weights_.get() + i * stride;
+    int32_t* fixed = taps.weights_.get() + i * taps.stride_;
     for (int64_t t = 0; t < n; ++t) fixed[t] = fixed_point(sum != 0.0 ? exact[t] / sum : exact[t]);
-    first[i] = lo;
-    count[i] = n;
+    taps.bounds_[i] = lo;
+    taps.bounds_[outputs + i] = n;
     taps.most_ = std::max(taps.most_, n);
   }
-  taps.view_ = {first, count, taps.weights_.get(), stride};
-  taps.outputs_ = outputs;
   return taps;
 }
 
-void FilterTaps::rebase(int64_t origin) {
-  for (int64_t i = 0; i < outputs_; ++i) bounds_[i] -= origin;
+Result<FilterTaps> FilterTaps::identity(int64_t begin, int64_t outputs) {
+  FilterTaps taps = FOVEA_TRY(allocate(outputs, 1));
+  for (int64_t i = 0; i < outputs; ++i) {
+    taps.bounds_[i] = begin + i;
+    taps.bounds_[outputs + i] = 1;
+    taps.weights_[i] = 1 << kernels::kResampleBits;
+  }
+  taps.most_ = 1;
+  return taps;
+}
+
+Result<QuadTaps> QuadTaps::create(const FilterTaps& taps, int64_t origin) {
+  constexpr int64_t kQuad = kernels::kResampleQuad;
+  const int64_t outputs = taps.outputs();
+  QuadTaps quads;
+  quads.bounds_.reset(new (std::nothrow) int64_t[static_cast<size_t>(2 * outputs)]);
+  if (!quads.bounds_) return too_many_weights(outputs);
+  int64_t *first = quads.bounds_.get(), *count = first + outputs, most = 0;
+  for (int64_t i = 0; i < outputs; ++i) {
+    first[i] = (taps.first(i) - origin) / kQuad;
+    count[i] = ceil_div(taps.end(i) - origin, kQuad) - first[i];
+    most = std::max(most, count[i]);
+  }
+  const auto words = checked_mul(outputs, most * kernels::kResampleQuadWords);
+  if (!words || *words > kMaxTapBytes / static_cast<int64_t>(sizeof(uint32_t))) return too_many_weights(outputs);
+  quads.words_.reset(new (std::nothrow) uint32_t[static_cast<size_t>(*words)]);
+  if (!quads.words_) return too_many_weights(outputs);
+  for (int64_t i = 0; i < outputs; ++i)
+    for (int64_t q = 0; q < count[i]; ++q) {
+      int32_t weights[kQuad] = {};
+      for (int64_t t = 0; t < kQuad; ++t) {
+        const int64_t tap = origin + (first[i] + q) * kQuad + t - taps.first(i);
+        if (tap >= 0 && tap < taps.count(i)) weights[t] = taps.weights(i)[tap];
+      }
+      kernels::pack_resample_quad(weights, quads.words_.get() + (i * most + q) * kernels::kResampleQuadWords);
+    }
+  quads.view_ = {first, count, quads.words_.get(), most};
+  return quads;
 }
 
 // Pillow's affine transform adds the scale up from the first output on, so the sum's rounding is part of the answer.

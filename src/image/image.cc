@@ -7,12 +7,8 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/system.h"
-#include "kernels/resample.h"
 
 namespace fovea::image {
-
-// Vector kernels read a little beyond the last pixel.
-static_assert(kReadableAfter >= kernels::kResampleOverread);
 
 Result<Image> Image::allocate(int64_t height, int64_t width) {
   if (height <= 0 || width <= 0)

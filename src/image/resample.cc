@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <vector>
@@ -17,156 +16,197 @@ namespace fovea::image {
 namespace {
 
 constexpr std::array<std::string_view, 6> kNames = {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"};
-constexpr int64_t kRowsAtOnce = 4;  // the kernel spreads each weight once for so many rows
-// Rows between the two passes. Photos need under a megabyte.
-constexpr int64_t kMaxRingBytes = int64_t{1} << 30;
+constexpr std::array<std::string_view, 3> kModes = {"exact", "float", "scaled"};
+static_assert(kSourceRows == kernels::kResampleRows && kReadableAfter >= kernels::kResampleOverread);
+// Rows between the two passes. Photos need a megabyte.
+constexpr int64_t kMaxBufferBytes = int64_t{1} << 30;
 
-Error no_memory(Size from, Size to) {
-  return out_of_memory("no memory for resizing {}x{} pixels to {}x{}", from.width, from.height, to.width, to.height)
-      .with_fix("use a smaller image or free some memory");
-}
-
-// Rows of the photo, resampled along x, kept in a ring until no output row needs them any more.
-class ResampledRows {
- public:
-  static Result<ResampledRows> create(ImageView photo, const FilterTaps& across, int64_t row_count, Size to) {
-    ResampledRows rows(photo, across);
-    rows.capacity_ = std::min(row_count + kRowsAtOnce, photo.height);
-    rows.row_bytes_ = 3 * across.outputs();
-    const auto bytes = checked_mul(rows.capacity_, rows.row_bytes_);
-    if (!bytes || *bytes > kMaxRingBytes) return no_memory(photo.size(), to);
-    rows.ring_.reset(new (std::nothrow) uint8_t[static_cast<size_t>(*bytes)]);
-    if (!rows.ring_) return no_memory(photo.size(), to);
-    return rows;
-  }
-
-  // Makes sure that rows lo .. hi - 1 are there. Precondition: lo and hi never fall from call to call; hi <= last.
-  Result<void> provide(int64_t lo, int64_t hi, int64_t last) {
-    next_ = std::max(next_, lo);
-    while (next_ < hi) {
-      const int64_t count = std::min(kRowsAtOnce, last - next_);
-      std::array<const uint8_t*, kRowsAtOnce> in{};
-      std::array<uint8_t*, kRowsAtOnce> out{};
-      for (int64_t r = 0; r < count; ++r) {
-        in[r] = FOVEA_TRY(readable(next_ + r, r));
-        out[r] = row(next_ + r);
-      }
-      kernels::resample_rows(in.data(), count, across_.view(), across_.outputs(), out.data());
-      next_ += count;
-    }
-    return {};
-  }
-
-  uint8_t* row(int64_t y) { return ring_.get() + y % capacity_ * row_bytes_; }
-
- private:
-  ResampledRows(ImageView photo, const FilterTaps& across) : photo_(photo), across_(across) {}
-
-  // A row of the photo that the kernel may overread: a copy where the photo's memory would end.
-  Result<const uint8_t*> readable(int64_t y, int64_t slot) {
-    const uint8_t* row = photo_.row(y);
-    const int64_t left = (photo_.height - 1 - y) * photo_.stride + photo_.readable_after;
-    if (left >= kernels::kResampleOverread) return row;
-    const int64_t bytes = 3 * photo_.width;
-    copies_[slot].reset(new (std::nothrow) uint8_t[static_cast<size_t>(bytes + kernels::kResampleOverread)]());
-    if (!copies_[slot]) return no_memory(photo_.size(), photo_.size());
-    std::memcpy(copies_[slot].get(), row, static_cast<size_t>(bytes));
-    return static_cast<const uint8_t*>(copies_[slot].get());
-  }
-
-  ImageView photo_;
-  const FilterTaps& across_;
-  std::unique_ptr<uint8_t[]> ring_;
-  std::array<std::unique_ptr<uint8_t[]>, kRowsAtOnce> copies_;
-  int64_t capacity_ = 0;
-  int64_t row_bytes_ = 0;
-  int64_t next_ = 0;
+struct FreeAligned {
+  void operator()(std::byte* bytes) const { ::operator delete (bytes, std::align_val_t{64}); }
 };
 
-void copy_part(ImageView photo, const Rect& part, uint8_t* out, int64_t out_stride) {
-  for (int64_t y = 0; y < part.height; ++y)
-    std::memcpy(out + y * out_stride, photo.row(part.top + y) + 3 * part.left, static_cast<size_t>(3 * part.width));
-}
+// Memory at a multiple of 64 bytes, `count` parts of `each` bytes (rounded up to 64).
+class Buffer {
+ public:
+  static Result<Buffer> allocate(int64_t count, int64_t each) {
+    each = round_up(each, 64);
+    const auto bytes = checked_mul(count, each);
+    Buffer buffer;
+    if (bytes && *bytes <= kMaxBufferBytes)
+      buffer.bytes_.reset(
+          static_cast<std::byte*>(::operator new (static_cast<size_t>(*bytes), std::align_val_t{64}, std::nothrow)));
+    if (!buffer.bytes_)
+      return out_of_memory("no memory for the rows of a photo that is resized")
+          .with_fix("use a smaller image or free some memory");
+    buffer.each_ = each;
+    return buffer;
+  }
+  template <class T>
+  T* part(int64_t i) {
+    return reinterpret_cast<T*>(bytes_.get() + i * each_);
+  }
 
-Result<void> nearest_part(ImageView photo, Size size, const Rect& part, uint8_t* out, int64_t out_stride) {
-  std::unique_ptr<int64_t[]> index(new (std::nothrow) int64_t[static_cast<size_t>(part.height + part.width)]);
-  if (!index) return no_memory(photo.size(), size);
-  int64_t* rows = index.get();
-  int64_t* columns = rows + part.height;
-  nearest_indices(photo.height, size.height, part.top, part.height, rows);
-  nearest_indices(photo.width, size.width, part.left, part.width, columns);
-  for (int64_t y = 0; y < part.height; ++y, out += out_stride) {
-    if (rows[y] < 0) {
-      std::memset(out, 0, static_cast<size_t>(3 * part.width));
-      continue;
+ private:
+  std::unique_ptr<std::byte, FreeAligned> bytes_;
+  int64_t each_ = 0;
+};
+
+// The pass along x over kSourceRows rows. Very wide rows are done in pieces, so that the scratch memory stays in cache.
+class RowPass {
+ public:
+  static Result<RowPass> create(const FilterTaps& across, int64_t first_column) {
+    constexpr int64_t kScratchQuads = 1 << 12;  // a megabyte
+    RowPass pass;
+    pass.quads_ = FOVEA_TRY(QuadTaps::create(across, first_column));
+    const int64_t outputs = across.outputs();
+    int64_t most = 0;
+    for (int64_t begin = 0; begin < outputs;) {
+      int64_t end = begin + 1;
+      while (end < outputs && pass.quads_.end(end) - pass.quads_.first(begin) <= kScratchQuads) ++end;
+      most = std::max(most, pass.quads_.end(end - 1) - pass.quads_.first(begin));
+      pass.pieces_.push_back({begin, end});
+      begin = end;
     }
-    const uint8_t* row = photo.row(rows[y]);
-    for (int64_t x = 0; x < part.width; ++x) {
-      if (columns[x] < 0)
-        std::memset(out + 3 * x, 0, 3);
-      else
-        std::memcpy(out + 3 * x, row + 3 * columns[x], 3);
+    if (most > kMaxBufferBytes / kernels::kResampleScratch) most = kMaxBufferBytes;  // refused by allocate
+    pass.scratch_ = FOVEA_TRY(Buffer::allocate(most, kernels::kResampleScratch));
+    return pass;
+  }
+
+  void run(const uint8_t* const* rows, uint8_t* const* blocks) {
+    for (const auto& [begin, end] : pieces_) {
+      std::array<uint8_t*, kernels::kResampleBlocks> to{};
+      for (size_t b = 0; b < to.size(); ++b) to[b] = blocks[b] + begin * kernels::kResampleBlockPixel;
+      kernels::resample_rows(rows, piece(begin), end - begin, scratch_.part<uint8_t>(0), to.data());
     }
   }
-  return {};
-}
 
-// Only along y: the columns pass reads the photo itself.
-Result<void> filter_columns(ImageView photo, const FilterTaps& down, const Rect& part, uint8_t* out,
-                            int64_t out_stride) {
-  std::vector<const uint8_t*> in(static_cast<size_t>(down.most()));
-  for (int64_t y = 0; y < part.height; ++y) {
-    for (int64_t t = 0; t < down.count(y); ++t) in[t] = photo.row(down.first(y) + t) + 3 * part.left;
-    kernels::resample_columns(in.data(), down.weights(y), down.count(y), 3 * part.width, out + y * out_stride);
-  }
-  return {};
-}
-
-// Only along x.
-Result<void> filter_rows(ImageView photo, Size size, const FilterTaps& across, const Rect& part, uint8_t* out,
-                         int64_t out_stride) {
-  ResampledRows rows = FOVEA_TRY(ResampledRows::create(photo, across, 1, size));
-  for (int64_t y = 0; y < part.height; ++y) {
-    FOVEA_TRY(rows.provide(part.top + y, part.top + y + 1, part.top + part.height));
-    std::memcpy(out + y * out_stride, rows.row(part.top + y), static_cast<size_t>(3 * part.width));
-  }
-  return {};
-}
-
-Result<void> filter_rows_then_columns(ImageView photo, Size size, const FilterTaps& across, const FilterTaps& down,
-                                      const Rect& part, uint8_t* out, int64_t out_stride) {
-  ResampledRows rows = FOVEA_TRY(ResampledRows::create(photo, across, down.most(), size));
-  std::vector<const uint8_t*> in(static_cast<size_t>(down.most()));
-  const int64_t last = down.end(part.height - 1);
-  for (int64_t y = 0; y < part.height; ++y) {
-    FOVEA_TRY(rows.provide(down.first(y), down.end(y), last));
-    for (int64_t t = 0; t < down.count(y); ++t) in[t] = rows.row(down.first(y) + t);
-    kernels::resample_columns(in.data(), down.weights(y), down.count(y), 3 * part.width, out + y * out_stride);
-  }
-  return {};
-}
-
-Result<void> filter_columns_then_rows(ImageView photo, Size size, FilterTaps& across, const FilterTaps& down,
-                                      const Rect& part, uint8_t* out, int64_t out_stride) {
-  const int64_t begin = across.first(0), end = across.end(part.width - 1);
-  across.rebase(begin);
-  const int64_t row_bytes = 3 * (end - begin) + kernels::kResampleOverread;
-  if (row_bytes > kMaxRingBytes / kRowsAtOnce) return no_memory(photo.size(), size);
-  const std::unique_ptr<uint8_t[]> buffer(new (std::nothrow) uint8_t[static_cast<size_t>(kRowsAtOnce * row_bytes)]());
-  if (!buffer) return no_memory(photo.size(), size);
-  std::vector<const uint8_t*> in(static_cast<size_t>(down.most()));
-  for (int64_t y = 0; y < part.height; y += kRowsAtOnce) {
-    const int64_t count = std::min(kRowsAtOnce, part.height - y);
-    std::array<const uint8_t*, kRowsAtOnce> from{};
-    std::array<uint8_t*, kRowsAtOnce> to{};
-    for (int64_t r = 0; r < count; ++r) {
-      uint8_t* row = buffer.get() + r * row_bytes;
-      for (int64_t t = 0; t < down.count(y + r); ++t) in[t] = photo.row(down.first(y + r) + t) + 3 * begin;
-      kernels::resample_columns(in.data(), down.weights(y + r), down.count(y + r), 3 * (end - begin), row);
-      from[r] = row;
-      to[r] = out + (y + r) * out_stride;
+  void run(const uint8_t* const* rows, float* const* out) {
+    for (const auto& [begin, end] : pieces_) {
+      std::array<float*, kernels::kResampleRows> to{};
+      for (size_t r = 0; r < to.size(); ++r) to[r] = out[r] + 4 * begin;
+      kernels::resample_rows_float(rows, piece(begin), end - begin, scratch_.part<uint8_t>(0), to.data());
     }
-    kernels::resample_rows(from.data(), count, across.view(), part.width, to.data());
+  }
+
+ private:
+  kernels::ResampleQuads piece(int64_t begin) const {
+    const kernels::ResampleQuads& all = quads_.view();
+    return {all.first + begin, all.count + begin, quads_.words(begin), all.stride};
+  }
+
+  QuadTaps quads_;
+  std::vector<std::pair<int64_t, int64_t>> pieces_;
+  Buffer scratch_;
+};
+
+// kSourceRows rows from y on; behind `end` the last one again.
+Result<void> read_rows(RowSource& source, int64_t y, int64_t end, std::array<const uint8_t*, kSourceRows>& rows) {
+  const int64_t count = std::min(kSourceRows, end - y);
+  FOVEA_TRY(source.read(y, count, rows.data()));
+  std::fill(rows.begin() + count, rows.end(), rows[static_cast<size_t>(count - 1)]);
+  return {};
+}
+
+// Along x, rounded to bytes, then along y. Blocks of four rows wait in a ring until no output needs them any more.
+Result<void> two_passes(RowSource& source, const FilterTaps& across, const FilterTaps& down, const RowSink& sink) {
+  const int64_t outputs = down.outputs(), width = across.outputs();
+  const int64_t origin = down.first(0), end = down.end(outputs - 1);
+  RowPass pass = FOVEA_TRY(RowPass::create(across, source.first_column()));
+  const QuadTaps quads = FOVEA_TRY(QuadTaps::create(down, origin));
+  const int64_t capacity = quads.most() + kernels::kResampleBlocks - 1;
+  Buffer ring =
+      FOVEA_TRY(Buffer::allocate(capacity, (width + kernels::kResamplePixelsOverread) * kernels::kResampleBlockPixel));
+  Buffer row = FOVEA_TRY(Buffer::allocate(1, 3 * width));
+  std::vector<const uint8_t*> in(static_cast<size_t>(quads.most()));
+  std::array<const uint8_t*, kSourceRows> rows{};
+  int64_t ready = 0;
+  for (int64_t y = 0; y < outputs; ++y) {
+    for (ready = std::max(ready, quads.first(y)); ready < quads.end(y); ready += kernels::kResampleBlocks) {
+      FOVEA_TRY(read_rows(source, origin + ready * kernels::kResampleQuad, end, rows));
+      std::array<uint8_t*, kernels::kResampleBlocks> blocks{};
+      for (size_t b = 0; b < blocks.size(); ++b)
+        blocks[b] = ring.part<uint8_t>((ready + static_cast<int64_t>(b)) % capacity);
+      pass.run(rows.data(), blocks.data());
+    }
+    for (int64_t q = 0; q < quads.count(y); ++q)
+      in[static_cast<size_t>(q)] = ring.part<uint8_t>((quads.first(y) + q) % capacity);
+    kernels::resample_columns(in.data(), quads.words(y), quads.count(y), width, row.part<uint8_t>(0));
+    sink(y, row.part<uint8_t>(0));
+  }
+  return {};
+}
+
+// Along x and y without rounding in between.
+Result<void> single_pass(RowSource& source, const FilterTaps& across, const FilterTaps& down, const RowSink& sink) {
+  const int64_t outputs = down.outputs(), width = across.outputs();
+  RowPass pass = FOVEA_TRY(RowPass::create(across, source.first_column()));
+  const int64_t capacity = down.most() + kSourceRows - 1;
+  Buffer ring = FOVEA_TRY(
+      Buffer::allocate(capacity, (width + kernels::kResamplePixelsOverread) * 4 * static_cast<int64_t>(sizeof(float))));
+  Buffer row = FOVEA_TRY(Buffer::allocate(1, 3 * width));
+  std::vector<const float*> in(static_cast<size_t>(down.most()));
+  std::vector<float> weights(static_cast<size_t>(down.most()));
+  std::array<const uint8_t*, kSourceRows> rows{};
+  int64_t ready = 0;
+  for (int64_t y = 0; y < outputs; ++y) {
+    for (ready = std::max(ready, down.first(y)); ready < down.end(y); ready += kSourceRows) {
+      FOVEA_TRY(read_rows(source, ready, down.end(outputs - 1), rows));
+      std::array<float*, kSourceRows> out{};
+      for (size_t r = 0; r < out.size(); ++r) out[r] = ring.part<float>((ready + static_cast<int64_t>(r)) % capacity);
+      pass.run(rows.data(), out.data());
+    }
+    for (int64_t t = 0; t < down.count(y); ++t) {
+      in[static_cast<size_t>(t)] = ring.part<float>((down.first(y) + t) % capacity);
+      weights[static_cast<size_t>(t)] = static_cast<float>(down.weights(y)[t]) * (1.0f / (1 << kernels::kResampleBits));
+    }
+    kernels::resample_columns_float(in.data(), weights.data(), down.count(y), width, row.part<uint8_t>(0));
+    sink(y, row.part<uint8_t>(0));
+  }
+  return {};
+}
+
+// Along y first: a photo of the part's height, which is then taken along x.
+Result<void> columns_then_rows(RowSource& source, const FilterTaps& across, const FilterTaps& down,
+                               const RowSink& sink) {
+  const int64_t left = across.first(0), columns = across.end(across.outputs() - 1) - left;
+  Image low = FOVEA_TRY(Image::allocate(down.outputs(), columns));
+  FOVEA_TRY(two_passes(source, FOVEA_TRY(FilterTaps::identity(left, columns)), down,
+                       [&](int64_t y, const uint8_t* rgb) { std::copy_n(rgb, 3 * columns, low.row(y)); }));
+  ViewSource narrow(low.view(), left);
+  return two_passes(narrow, across, FOVEA_TRY(FilterTaps::identity(0, down.outputs())), sink);
+}
+
+Result<void> nearest(RowSource& source, const Resizing& resizing, const RowSink& sink) {
+  const Frame frame = source.frame();
+  const Rect& part = resizing.part;
+  constexpr auto kIndexBytes = static_cast<int64_t>(sizeof(int64_t));
+  Buffer indices = FOVEA_TRY(Buffer::allocate(2, std::max(part.height, part.width) * kIndexBytes));
+  Buffer row = FOVEA_TRY(Buffer::allocate(1, 3 * part.width));
+  auto *rows = indices.part<int64_t>(0), *columns = indices.part<int64_t>(1);
+  nearest_indices(frame.size.height, resizing.size.height, part.top, part.height, rows);
+  nearest_indices(frame.size.width, resizing.size.width, part.left, part.width, columns);
+  auto* out = row.part<uint8_t>(0);
+  for (int64_t y = 0; y < part.height; ++y) {
+    if (y == 0 || rows[y] != rows[y - 1]) {
+      const uint8_t* from = nullptr;
+      if (rows[y] >= 0) FOVEA_TRY(source.read(rows[y], 1, &from));
+      for (int64_t x = 0; x < part.width; ++x)
+        for (int64_t c = 0; c < 3; ++c)
+          out[3 * x + c] =
+              from == nullptr || columns[x] < 0 ? uint8_t{0} : from[3 * (columns[x] - source.first_column()) + c];
+    }
+    sink(y, out);
+  }
+  return {};
+}
+
+Result<void> copy_rows(RowSource& source, const Rect& part, const RowSink& sink) {
+  std::array<const uint8_t*, kSourceRows> rows{};
+  for (int64_t y = 0; y < part.height; y += kSourceRows) {
+    const int64_t count = std::min(kSourceRows, part.height - y);
+    FOVEA_TRY(source.read(part.top + y, count, rows.data()));
+    for (int64_t r = 0; r < count; ++r)
+      sink(y + r, rows[static_cast<size_t>(r)] + 3 * (part.left - source.first_column()));
   }
   return {};
 }
@@ -175,6 +215,26 @@ Result<void> filter_columns_then_rows(ImageView photo, Size size, FilterTaps& ac
 // first, but since its version 13 the columns where the height shrinks by much more than the width.
 bool columns_first(Size from, Size to) {
   return to.height < from.height && from.height - to.height > 2 * std::max<int64_t>(0, from.width - to.width);
+}
+
+bool is_identity(const Frame& frame, Size size) {
+  return frame.size == size && frame.height == static_cast<double>(size.height) &&
+         frame.width == static_cast<double>(size.width);
+}
+
+// A pass along an axis whose size does not change is the identity.
+Result<FilterTaps> taps_of(const Resizing& resizing, int64_t in, double extent, int64_t out, int64_t begin,
+                           int64_t outputs) {
+  if (in == out && extent == static_cast<double>(out)) return FilterTaps::identity(begin, outputs);
+  return FilterTaps::create(resizing.interpolation, in, extent, out, begin, outputs);
+}
+
+Result<FilterTaps> taps_across(const Frame& frame, const Resizing& resizing, int64_t begin, int64_t outputs) {
+  return taps_of(resizing, frame.size.width, frame.width, resizing.size.width, begin, outputs);
+}
+
+Result<FilterTaps> taps_down(const Frame& frame, const Resizing& resizing, int64_t begin, int64_t outputs) {
+  return taps_of(resizing, frame.size.height, frame.height, resizing.size.height, begin, outputs);
 }
 
 }  // namespace
@@ -202,29 +262,43 @@ Result<Interpolation> interpolation_of_pillow(int64_t code) {
   }
 }
 
-Result<void> resize_part(ImageView photo, Size size, Interpolation interpolation, const Rect& part, uint8_t* out,
-                         int64_t out_stride) {
-  if (photo.size() == size) {
-    copy_part(photo, part, out, out_stride);
-    return {};
-  }
-  if (interpolation == Interpolation::nearest) return nearest_part(photo, size, part, out, out_stride);
-  // A pass along an axis whose size does not change would be the identity: Pillow skips it, too.
-  if (photo.width == size.width) {
-    const auto down = FOVEA_TRY(FilterTaps::create(interpolation, photo.height, size.height, part.top, part.height));
-    return filter_columns(photo, down, part, out, out_stride);
-  }
-  auto across = FOVEA_TRY(FilterTaps::create(interpolation, photo.width, size.width, part.left, part.width));
-  if (photo.height == size.height) return filter_rows(photo, size, across, part, out, out_stride);
-  const auto down = FOVEA_TRY(FilterTaps::create(interpolation, photo.height, size.height, part.top, part.height));
-  if (columns_first(photo.size(), size))
-    return filter_columns_then_rows(photo, size, across, down, part, out, out_stride);
-  return filter_rows_then_columns(photo, size, across, down, part, out, out_stride);
+std::string_view name_of(ResizeMode mode) { return kModes[static_cast<size_t>(mode)]; }
+
+Result<ResizeMode> parse_resize_mode(std::string_view name) {
+  for (size_t i = 0; i < kModes.size(); ++i)
+    if (kModes[i] == name) return static_cast<ResizeMode>(i);
+  return invalid_argument("no way of resizing is called \"{}\"", name).with_fix("use exact, float or scaled");
+}
+
+Result<Rect> source_part(const Frame& frame, const Resizing& resizing) {
+  const Rect& part = resizing.part;
+  if (is_identity(frame, resizing.size)) return part;
+  if (resizing.interpolation == Interpolation::nearest) return Rect{0, 0, frame.size.height, frame.size.width};
+  const int64_t right = part.left + part.width - 1, bottom = part.top + part.height - 1;
+  const auto first_x = FOVEA_TRY(taps_across(frame, resizing, part.left, 1));
+  const auto last_x = FOVEA_TRY(taps_across(frame, resizing, right, 1));
+  const auto first_y = FOVEA_TRY(taps_down(frame, resizing, part.top, 1));
+  const auto last_y = FOVEA_TRY(taps_down(frame, resizing, bottom, 1));
+  return Rect{first_y.first(0), first_x.first(0), last_y.end(0) - first_y.first(0), last_x.end(0) - first_x.first(0)};
+}
+
+Result<void> resize_rows(RowSource& source, const Resizing& resizing, const RowSink& sink) {
+  const Frame frame = source.frame();
+  const Rect& part = resizing.part;
+  if (is_identity(frame, resizing.size)) return copy_rows(source, part, sink);
+  if (resizing.interpolation == Interpolation::nearest) return nearest(source, resizing, sink);
+  const auto across = FOVEA_TRY(taps_across(frame, resizing, part.left, part.width));
+  const auto down = FOVEA_TRY(taps_down(frame, resizing, part.top, part.height));
+  if (resizing.mode != ResizeMode::exact) return single_pass(source, across, down, sink);
+  return columns_first(frame.size, resizing.size) ? columns_then_rows(source, across, down, sink)
+                                                  : two_passes(source, across, down, sink);
 }
 
 Result<Image> resize(ImageView photo, Size size, Interpolation interpolation) {
   Image out = FOVEA_TRY(Image::allocate(size.height, size.width));
-  FOVEA_TRY(resize_part(photo, size, interpolation, {0, 0, size.height, size.width}, out.data(), 3 * size.width));
+  ViewSource source(photo);
+  FOVEA_TRY(resize_rows(source, {size, interpolation, {0, 0, size.height, size.width}, ResizeMode::exact},
+                        [&](int64_t y, const uint8_t* rgb) { std::copy_n(rgb, 3 * size.width, out.row(y)); }));
   return out;
 }
 

@@ -116,7 +116,10 @@ TEST(ResizePart, IsThatPartOfTheWhole) {
     part.width = 1 + below(to.width - part.left);
     const int64_t stride = 3 * part.width + 5;
     std::vector<uint8_t> out(static_cast<size_t>(stride * part.height), 77);
-    ASSERT_TRUE(resize_part(photo.view(), to, filter, part, out.data(), stride));
+    ViewSource source(photo.view());
+    ASSERT_TRUE(resize_rows(source, {to, filter, part, ResizeMode::exact}, [&](int64_t y, const uint8_t* rgb) {
+      std::memcpy(out.data() + y * stride, rgb, static_cast<size_t>(3 * part.width));
+    }));
     for (int64_t y = 0; y < part.height; ++y) {
       const uint8_t* expected = whole.row(part.top + y) + 3 * part.left;
       EXPECT_EQ(std::memcmp(out.data() + y * stride, expected, static_cast<size_t>(3 * part.width)), 0) << trial;

@@ -14,6 +14,10 @@ namespace {
 // Sides beyond this come from a photo that is a mere line; nothing sensible follows from them.
 constexpr double kMaxSide = 1 << 30;
 
+// A JPEG at a fraction of its size is a photo taken with a box filter: with so many pixels more than needed, the
+// resizing filter has the last word.
+constexpr double kScaledMargin = 1.25;
+
 // Python's round(): half to even. The default rounding mode of the floating-point unit.
 double half_to_even(double x) { return std::nearbyint(x); }
 
@@ -182,15 +186,42 @@ Result<Size> Transform::output_size(Size photo) const {
   return spec_.crop_rule == CropRule::none ? size : spec_.crop;
 }
 
-Result<Image> Transform::pixels(ImageView photo) const {
-  const Size size = FOVEA_TRY(resized_size(spec_, photo.size()));
+struct Transform::Plan {
+  Resizing resizing;
+  Window y, x;
+};
+
+Result<Transform::Plan> Transform::plan(Size photo) const {
+  const Size size = FOVEA_TRY(resized_size(spec_, photo));
   const Window y = window(spec_.crop_rule, size.height, spec_.crop.height);
   const Window x = window(spec_.crop_rule, size.width, spec_.crop.width);
+  return Plan{{size, spec_.interpolation, {y.from, x.from, y.count, x.count}, spec_.mode}, y, x};
+}
+
+Result<Image> Transform::fill(RowSource& source, const Plan& plan) const {
+  const auto& [resizing, y, x] = plan;
   Image out = FOVEA_TRY(Image::allocate(y.extent, x.extent));
   if (y.count < y.extent || x.count < x.extent)
     for (int64_t i = 0; i < y.extent * x.extent; ++i) std::memcpy(out.data() + 3 * i, spec_.fill.data(), 3);
-  FOVEA_TRY(resize_part(photo, size, spec_.interpolation, {y.from, x.from, y.count, x.count}, out.row(y.to) + 3 * x.to,
-                        3 * x.extent));
+  FOVEA_TRY(resize_rows(source, resizing, [&out, &y = y, &x = x](int64_t row, const uint8_t* rgb) {
+    std::copy_n(rgb, 3 * x.count, out.row(y.to + row) + 3 * x.to);
+  }));
+  return out;
+}
+
+Result<Image> Transform::pixels(ImageView photo) const {
+  ViewSource source(photo);
+  return fill(source, FOVEA_TRY(plan(photo.size())));
+}
+
+Result<Image> Transform::pixels(PhotoReader& photo) const {
+  const Plan how = FOVEA_TRY(plan(photo.size()));
+  const bool scaled = spec_.mode == ResizeMode::scaled && photo.can_scale() &&
+                      spec_.interpolation != Interpolation::nearest && how.resizing.size != photo.size();
+  const int divisor = scaled ? scaled_divisor(photo.size(), how.resizing.size, kScaledMargin) : 1;
+  FOVEA_TRY(photo.start(divisor, FOVEA_TRY(source_part(photo.frame_at(divisor), how.resizing))));
+  Image out = FOVEA_TRY(fill(photo, how));
+  FOVEA_TRY(photo.finish());
   return out;
 }
 

@@ -1,5 +1,5 @@
-// A decoded photo becomes the float32 input of a model: resize, crop or pad, normalise; bit for bit what timm's
-// evaluation transform and transformers' Pillow processors compute.
+// A photo becomes the float32 input of a model: resize, crop or pad, normalise; bit for bit what timm's evaluation
+// transform and transformers' Pillow processors compute, unless another way of resizing is asked for.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include "fovea/result.h"
 #include "fovea/tensor.h"
 #include "image/image.h"
+#include "image/photo_reader.h"
 #include "image/resample.h"
 
 namespace fovea::image {
@@ -44,6 +45,7 @@ struct TransformSpec {
   /// dynamic height and width: `shortest` with a divisor and CropRule::none.
   int64_t divisor = 1;
   Interpolation interpolation = Interpolation::bicubic;
+  ResizeMode mode = ResizeMode::exact;
 
   CropRule crop_rule = CropRule::torchvision;
   Size crop = {224, 224};
@@ -85,6 +87,9 @@ class Transform {
   /// The pixels of the model's input, before they are normalised: RGB, output_size(photo.size()). Only the part of the
   /// resized photo that survives the crop is computed.
   Result<Image> pixels(ImageView photo) const;
+  /// The same while the photo is decoded, so that it is nowhere as a whole. The reader must be fresh; it is finished
+  /// afterwards. Error: also the reader's.
+  Result<Image> pixels(PhotoReader& photo) const;
 
   /// The input itself, f32, into the caller's buffer: {3, H, W} for nchw, {H, W, 3} for nhwc, with or without a leading
   /// 1, where H and W are output_size(photo.size()). Error: another dtype or shape.
@@ -94,6 +99,10 @@ class Transform {
   Result<void> normalize(ImageView pixels, MutableView out) const;
 
  private:
+  struct Plan;
+  Result<Plan> plan(Size photo) const;
+  Result<Image> fill(RowSource& source, const Plan& plan) const;
+
   TransformSpec spec_;
   std::array<std::array<float, 256>, 3> table_{};  // by the model's channel, then by the pixel's value
 };

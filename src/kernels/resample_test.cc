@@ -1,6 +1,8 @@
 // Both passes against plain loops, once per instruction set that this CPU has.
 #include "kernels/resample.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <random>
 #include <set>
@@ -37,43 +39,84 @@ class EachTarget : public testing::Test {
   std::mt19937 random_{7};
 };
 
+/// Taps at random: as many quads for each output as it pleases, their ends never falling.
+struct RandomQuads {
+  RandomQuads(std::mt19937& random, int64_t outputs, int64_t inputs) {
+    stride = 7;
+    int64_t at = 0;
+    for (int64_t i = 0; i < outputs; ++i) {
+      at = std::min(inputs - 1, at + static_cast<int64_t>(random() % 3));
+      first.push_back(at);
+      const int64_t least = i > 0 ? std::max<int64_t>(1, first[first.size() - 2] + count.back() - at) : 1;
+      count.push_back(least + static_cast<int64_t>(random()) % (std::min(stride, inputs - at) - least + 1));
+      for (int64_t t = 0; t < 4 * stride; ++t)
+        weights.push_back(t < 4 * count.back() ? static_cast<int32_t>(random() % (1 << 18)) - (1 << 16) : 0);
+    }
+    // As large as they get, where a photo is enlarged.
+    weights[0] = 5 << (kResampleBits - 2);
+    weights[1] = -(1 << (kResampleBits - 2));
+  }
+  // The words are the instruction set's own, so they are made for each.
+  ResampleQuads view() {
+    words.assign(weights.size(), 0);
+    for (size_t q = 0; q < weights.size(); q += 4) pack_resample_quad(weights.data() + q, words.data() + q);
+    return {first.data(), count.data(), words.data(), stride};
+  }
+  int64_t sum(int64_t i, const std::vector<uint8_t>& row, int64_t colour) const {
+    int64_t result = 0;
+    const auto at = static_cast<size_t>(i);
+    for (int64_t t = 0; t < 4 * count[at]; ++t)
+      result += int64_t{weights[static_cast<size_t>(i * 4 * stride + t)]} *
+                row[static_cast<size_t>(3 * (4 * first[at] + t) + colour)];
+    return result;
+  }
+
+  int64_t stride;
+  std::vector<int64_t> first, count;
+  std::vector<int32_t> weights;
+  std::vector<uint32_t> words;
+};
+
+/// Memory at a multiple of 64 bytes.
+template <class T>
+struct Aligned {
+  explicit Aligned(int64_t size) : bytes(static_cast<size_t>(size) + 64 / sizeof(T)) {
+    const auto address = reinterpret_cast<uintptr_t>(bytes.data());
+    data = bytes.data() + (64 - address % 64) % 64 / sizeof(T);
+  }
+  std::vector<T> bytes;
+  T* data;
+};
+
 TEST_F(EachTarget, RowsAreSumsOfWeightedPixels) {
   const auto ran = on_each_target([this] {
-    for (int trial = 0; trial < 40; ++trial) {
-      const int64_t inputs = 1 + static_cast<int64_t>(random_() % 70),
-                    outputs = 1 + static_cast<int64_t>(random_() % 40);
-      const int64_t rows = 1 + static_cast<int64_t>(random_() % 9), stride = 24;
-      std::vector<int64_t> first, count;
-      std::vector<int32_t> weights(static_cast<size_t>(outputs * stride + kResampleTapsMultiple));
-      for (int64_t i = 0; i < outputs; ++i) {
-        first.push_back(static_cast<int64_t>(random_()) % inputs);
-        count.push_back(1 + static_cast<int64_t>(random_()) % std::min(stride, inputs - first.back()));
-        for (int64_t t = 0; t < count.back(); ++t)
-          weights[static_cast<size_t>(i * stride + t)] = static_cast<int32_t>(random_() % (1 << 20)) - (1 << 18);
-      }
-      std::vector<std::vector<uint8_t>> in, out;
-      std::vector<const uint8_t*> in_rows;
-      std::vector<uint8_t*> out_rows;
-      for (int64_t r = 0; r < rows; ++r) {
-        in.emplace_back(static_cast<size_t>(3 * inputs + kResampleOverread));
+    for (int trial = 0; trial < 20; ++trial) {
+      const int64_t inputs = 1 + static_cast<int64_t>(random_() % 40);  // quads
+      const int64_t outputs = 1 + static_cast<int64_t>(random_() % 40);
+      RandomQuads quads(random_, outputs, inputs);
+      std::vector<std::vector<uint8_t>> in;
+      std::vector<const uint8_t*> rows;
+      for (int64_t r = 0; r < kResampleRows; ++r) {
+        in.emplace_back(static_cast<size_t>(12 * inputs + kResampleOverread));
         for (auto& byte : in.back()) byte = static_cast<uint8_t>(random_());
-        out.emplace_back(static_cast<size_t>(3 * outputs));
       }
-      for (int64_t r = 0; r < rows; ++r) {
-        in_rows.push_back(in[static_cast<size_t>(r)].data());
-        out_rows.push_back(out[static_cast<size_t>(r)].data());
-      }
-      resample_rows(in_rows.data(), rows, {first.data(), count.data(), weights.data(), stride}, outputs,
-                    out_rows.data());
-      for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = 0; i < 3 * outputs; ++i) {
-          int64_t sum = 1 << (kResampleBits - 1);
-          for (int64_t t = 0; t < count[static_cast<size_t>(i / 3)]; ++t)
-            sum += int64_t{weights[static_cast<size_t>(i / 3 * stride + t)]} *
-                   in_rows[static_cast<size_t>(r)][3 * (first[static_cast<size_t>(i / 3)] + t) + i % 3];
-          ASSERT_EQ(out_rows[static_cast<size_t>(r)][i], clipped(sum))
-              << resample_target() << " row " << r << " byte " << i;
-        }
+      for (const auto& row : in) rows.push_back(row.data());
+      Aligned<uint8_t> scratch(inputs * kResampleScratch), blocks(kResampleRows * 4 * 64 * outputs);
+      Aligned<float> floats(kResampleRows * 4 * outputs);
+      uint8_t* block[kResampleBlocks];
+      float* row[kResampleRows];
+      for (int64_t b = 0; b < kResampleBlocks; ++b) block[b] = blocks.data + b * outputs * kResampleBlockPixel;
+      for (int64_t r = 0; r < kResampleRows; ++r) row[r] = floats.data + r * outputs * 4;
+      resample_rows(rows.data(), quads.view(), outputs, scratch.data, block);
+      resample_rows_float(rows.data(), quads.view(), outputs, scratch.data, row);
+      for (int64_t r = 0; r < kResampleRows; ++r)
+        for (int64_t i = 0; i < outputs; ++i)
+          for (int64_t c = 0; c < 3; ++c) {
+            const int64_t sum = quads.sum(i, in[static_cast<size_t>(r)], c);
+            ASSERT_EQ(block[r / 4][i * kResampleBlockPixel + 4 * c + r % 4], clipped(sum + (1 << (kResampleBits - 1))))
+                << resample_target() << " row " << r << " output " << i;
+            ASSERT_NEAR(row[r][4 * i + c], std::ldexp(static_cast<double>(sum), -kResampleBits), 1e-4);
+          }
     }
   });
   EXPECT_FALSE(ran.empty());
@@ -84,22 +127,45 @@ TEST_F(EachTarget, RowsAreSumsOfWeightedPixels) {
 
 TEST_F(EachTarget, ColumnsAreSumsOfWeightedRows) {
   on_each_target([this] {
-    for (int64_t bytes : {1, 3, 15, 63, 64, 65, 100, 191, 300}) {
-      const int64_t taps = 1 + static_cast<int64_t>(random_() % 9);
-      std::vector<std::vector<uint8_t>> in(static_cast<size_t>(taps), std::vector<uint8_t>(static_cast<size_t>(bytes)));
-      std::vector<const uint8_t*> rows;
+    for (int64_t pixels : {1, 3, 5, 15, 16, 17, 18, 31, 64, 100}) {
+      const int64_t quads = 1 + static_cast<int64_t>(random_() % 9),
+                    room = (pixels + kResamplePixelsOverread) / 4 * 4 + 4;
       std::vector<int32_t> weights;
-      for (auto& row : in) {
-        for (auto& byte : row) byte = static_cast<uint8_t>(random_());
-        rows.push_back(row.data());
-        weights.push_back(static_cast<int32_t>(random_() % (1 << 21)) - (1 << 19));
+      for (int64_t t = 0; t < 4 * quads; ++t)
+        weights.push_back(static_cast<int32_t>(random_() % (1 << 20)) - (1 << 18));
+      std::vector<uint32_t> words(weights.size());
+      for (size_t q = 0; q < words.size(); q += 4) pack_resample_quad(weights.data() + q, words.data() + q);
+      Aligned<uint8_t> blocks(quads * room * kResampleBlockPixel);
+      Aligned<float> floats(4 * quads * room * 4);
+      std::vector<const uint8_t*> in;
+      std::vector<const float*> rows;
+      std::vector<float> parts;
+      for (int64_t i = 0; i < quads * room * kResampleBlockPixel; ++i) blocks.data[i] = static_cast<uint8_t>(random_());
+      for (int64_t q = 0; q < quads; ++q) in.push_back(blocks.data + q * room * kResampleBlockPixel);
+      for (int64_t t = 0; t < 4 * quads; ++t) {
+        rows.push_back(floats.data + t * room * 4);
+        parts.push_back(std::ldexp(static_cast<float>(weights[static_cast<size_t>(t)]), -kResampleBits));
+        for (int64_t p = 0; p < pixels; ++p)
+          for (int64_t c = 0; c < 3; ++c)
+            floats.data[(t * room + p) * 4 + c] =
+                in[static_cast<size_t>(t / 4)][p * kResampleBlockPixel + 4 * c + t % 4];
       }
-      std::vector<uint8_t> out(static_cast<size_t>(bytes));
-      resample_columns(rows.data(), weights.data(), taps, bytes, out.data());
-      for (size_t b = 0; b < out.size(); ++b) {
-        int64_t sum = 1 << (kResampleBits - 1);
-        for (size_t t = 0; t < rows.size(); ++t) sum += int64_t{weights[t]} * rows[t][b];
-        ASSERT_EQ(out[b], clipped(sum)) << resample_target() << " byte " << b << " of " << bytes;
+      constexpr uint8_t kUntouched = 0xa5;
+      std::vector<uint8_t> exact(static_cast<size_t>(3 * pixels + 16), kUntouched), nearest = exact;
+      resample_columns(in.data(), words.data(), quads, pixels, exact.data());
+      resample_columns_float(rows.data(), parts.data(), 4 * quads, pixels, nearest.data());
+      for (int64_t i = 0; i < 3 * pixels; ++i) {
+        int64_t sum = 0;
+        for (int64_t t = 0; t < 4 * quads; ++t)
+          sum += int64_t{weights[static_cast<size_t>(t)]} *
+                 in[static_cast<size_t>(t / 4)][i / 3 * kResampleBlockPixel + 4 * (i % 3) + t % 4];
+        const auto at = static_cast<size_t>(i);
+        ASSERT_EQ(exact[at], clipped(sum + (1 << (kResampleBits - 1)))) << resample_target() << " byte " << i;
+        ASSERT_NEAR(nearest[at], std::clamp(std::ldexp(static_cast<double>(sum), -kResampleBits), 0.0, 255.0), 0.501);
+      }
+      for (size_t i = static_cast<size_t>(3 * pixels); i < exact.size(); ++i) {
+        ASSERT_EQ(exact[i], kUntouched);
+        ASSERT_EQ(nearest[i], kUntouched);
       }
     }
   });

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "pipeline/load_photo.h"
+#include "pipeline/prefetch.h"
 #include "pipeline/stopwatch.h"
 #include "tasks/model_input.h"
 
@@ -80,23 +82,19 @@ Result<std::vector<Prediction>> Classifier::rank(std::span<const float> scores, 
   return predictions;
 }
 
-void Classifier::load(Work& work) const {
-  Stopwatch decoding;
-  auto photo = decode_photo(*work.answer.photo, {.apply_orientation = recipe_.apply_orientation});
-  work.answer.ms.decode = decoding.ms();
-  if (!photo.ok()) {
-    work.answer.top = std::move(photo).error();
-    return;
+Classifier::Work Classifier::load(const Photo& photo) const {
+  Work work;
+  work.answer.photo = &photo;
+  auto loaded = load_photo(photo, transform_, recipe_.apply_orientation);
+  if (!loaded.ok()) {
+    work.answer.top = std::move(loaded).error();
+    return work;
   }
-  Stopwatch preprocessing;
-  auto pixels = transform_.pixels(photo->view());
-  work.answer.ms.preprocess = preprocessing.ms();
-  if (!pixels.ok()) {
-    work.answer.top = std::move(pixels).error().at(work.answer.photo->name);
-    return;
-  }
-  work.pixels = std::move(*pixels);
+  work.answer.ms.decode = loaded->decode_ms;
+  work.answer.ms.preprocess = loaded->preprocess_ms;
+  work.pixels = std::move(loaded->pixels);
   work.ready = true;
+  return work;
 }
 
 Result<void> Classifier::run_group_or_fail(std::span<Work*> group) {
@@ -142,16 +140,13 @@ void Classifier::run_group(std::span<Work*> group) {
 }
 
 void Classifier::classify(std::span<const Photo> photos, const std::function<bool(Answer&&)>& sink) {
-  if (!pool_ && batch_ > 1 && photos.size() > 1) pool_ = std::make_unique<ThreadPool>(engine_->threads());
-  for (size_t begin = 0; begin < photos.size(); begin += static_cast<size_t>(batch_)) {
-    std::vector<Work> batch(std::min(static_cast<size_t>(batch_), photos.size() - begin));
-    for (size_t i = 0; i < batch.size(); ++i) batch[i].answer.photo = &photos[begin + i];
-    if (pool_)
-      pool_->parallel_for(static_cast<int64_t>(batch.size()), 1, [&](int64_t first, int64_t last, int) {
-        for (int64_t i = first; i < last; ++i) load(batch[static_cast<size_t>(i)]);
-      });
-    else
-      for (Work& work : batch) load(work);
+  const auto size = static_cast<size_t>(batch_);
+  const int threads = engine_->threads() > 1 && photos.size() > 1 ? engine_->threads() : 0;
+  Prefetch<Work> loads(photos.size(), size + static_cast<size_t>(threads), threads,
+                       [&](size_t i) { return load(photos[i]); });
+  for (size_t begin = 0; begin < photos.size(); begin += size) {
+    std::vector<Work> batch;
+    while (batch.size() < std::min(size, photos.size() - begin)) batch.push_back(loads.next());
     // Only photos of one size can run together; with a crop all have it.
     for (size_t i = 0; i < batch.size(); ++i) {
       if (!batch[i].ready) continue;

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "backends/backend.h"
-#include "base/thread_pool.h"
 #include "fovea/fovea.h"
 #include "image/transform.h"
 #include "pipeline/photos.h"
@@ -46,7 +45,9 @@ class Classifier {
   const tasks::Recipe& recipe() const { return recipe_; }
   int64_t batch() const { return batch_; }
 
-  /// Answers in the order of the photos, each to `sink`, which returns false to stop. Not from two threads at once.
+  /// Answers in the order of the photos, each to `sink`, which returns false to stop. While one batch runs, the next
+  /// photos are decoded and preprocessed, on as many threads as the engine has; with a single one, in turn. Not from
+  /// two threads at once.
   void classify(std::span<const Photo> photos, const std::function<bool(Answer&&)>& sink);
 
   // For one decoded photo; several threads may call these at once.
@@ -57,7 +58,7 @@ class Classifier {
   std::vector<std::string> take_notes();
 
  private:
-  /// A photo on its way through a batch.
+  /// A photo on its way to its answer.
   struct Work {
     Answer answer;
     image::Image pixels;
@@ -66,7 +67,7 @@ class Classifier {
 
   Classifier(std::shared_ptr<backends::Engine> engine, tasks::Recipe recipe, image::Transform transform, int64_t top_k,
              int64_t batch);
-  void load(Work& work) const;
+  Work load(const Photo& photo) const;
   void run_group(std::span<Work*> group);
   Result<void> run_group_or_fail(std::span<Work*> group);
   Result<void> settle_labels(int64_t classes);
@@ -78,7 +79,6 @@ class Classifier {
   image::Transform transform_;
   int64_t top_k_;
   int64_t batch_;
-  std::unique_ptr<ThreadPool> pool_;  // for decoding; made when a batch has more than one photo
 
   mutable std::mutex mutex_;  // of the three below
   std::optional<int64_t> classes_;

@@ -93,4 +93,12 @@ Result<image::Image> decode_photo(const Photo& photo, const image::DecodeOptions
   return FOVEA_TRY_AT(photo.name, image::decode(std::as_bytes(std::span(*photo.bytes)), options));
 }
 
+Result<OpenPhoto> open_photo(const Photo& photo, const image::DecodeOptions& options) {
+  OpenPhoto open;
+  if (!photo.bytes) open.file = FOVEA_TRY(MappedFile::open(photo.name));
+  const auto bytes = photo.bytes ? std::as_bytes(std::span(*photo.bytes)) : open.file->bytes();
+  open.reader = FOVEA_TRY_AT(photo.name, image::PhotoReader::open(bytes, options));
+  return open;
+}
+
 }  // namespace fovea::pipeline

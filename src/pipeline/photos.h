@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "base/mapped_file.h"
 #include "fovea/result.h"
 #include "image/decode.h"
+#include "image/photo_reader.h"
 
 namespace fovea::pipeline {
 
@@ -33,5 +35,13 @@ PhotoList find_photos(std::span<const std::string> arguments, std::istream& in);
 
 /// The photo's pixels. Error: image::read_image's.
 Result<image::Image> decode_photo(const Photo& photo, const image::DecodeOptions& options);
+
+/// A photo that is about to be decoded, and the bytes that it needs for that.
+struct OpenPhoto {
+  std::shared_ptr<const MappedFile> file;  // nullptr: the photo's own bytes
+  std::unique_ptr<image::PhotoReader> reader;
+};
+/// Error: image::PhotoReader::open's, and a file's.
+Result<OpenPhoto> open_photo(const Photo& photo, const image::DecodeOptions& options);
 
 }  // namespace fovea::pipeline

@@ -26,6 +26,7 @@ struct Settings {
   std::optional<double> crop_pct, test_crop_pct;
   std::optional<image::TimmCropMode> crop_mode;
   std::optional<image::Interpolation> interpolation;
+  std::optional<image::ResizeMode> resize_mode;  // a flag only: no model asks for one
   std::optional<Rgb> mean, std;
   std::optional<image::ChannelOrder> order;
   /// The short side becomes this, nothing is cut, each side becomes a multiple of `divisor`: for dynamic sizes.

@@ -67,6 +67,7 @@ class Resolver {
     FOVEA_TRY(choose_values());
     recipe_.transform.layout = model_.layout;
     recipe_.transform.order = model_.baked ? model_.order : pick(&Settings::order).value_or(recipe_.transform.order);
+    recipe_.transform.mode = flags_.resize_mode.value_or(image::ResizeMode::exact);
     recipe_.apply_orientation = flags_.apply_orientation;
     if (!flags_.labels.empty()) recipe_.label_candidates.push_back({flags_.origin, flags_.labels, true});
     for (const Settings& source : sources)
@@ -142,7 +143,7 @@ class Resolver {
 
   /// The recipe is baked into the graph: what files beside it say was for the model before.
   Result<void> take_whole_photo() {
-    if (flags_.describes_input() || flags_.divisor)
+    if (flags_.describes_input() || flags_.divisor || flags_.resize_mode)
       return invalid_argument("the model has its preprocessing baked in: flags of the recipe have no effect")
           .with_fix("leave them out, or give them to fovea bake");
     TransformSpec& spec = recipe_.transform;
@@ -281,6 +282,8 @@ std::string describe(const TransformSpec& spec) {
       break;
     case ResizeRule::fit: line = fmt::format("resized to fit {} {}", text(spec.resize), filter); break;
   }
+  if (spec.resize_rule != ResizeRule::none && spec.mode != image::ResizeMode::exact)
+    line += fmt::format(" ({})", image::name_of(spec.mode));
   if (spec.divisor > 1) line += fmt::format(", sides multiples of {}", spec.divisor);
   if (spec.crop_rule != CropRule::none) line += fmt::format(", center {}", text(spec.crop));
   if (spec.rescale) line += fmt::format(", pixels times {:.6g}", *spec.rescale);

@@ -95,7 +95,7 @@ ValueId weights_in_graph(Builder& b, Interpolation interpolation, const Axis& ax
 /// The same for a known size: Pillow's own weights, whole multiples of 2^-22, which f32 holds.
 Result<ValueId> known_weights(Builder& b, Interpolation interpolation, int64_t in, int64_t out, int64_t begin,
                               int64_t count) {
-  const auto taps = FOVEA_TRY(image::FilterTaps::create(interpolation, in, out, begin, count));
+  const auto taps = FOVEA_TRY(image::FilterTaps::create(interpolation, in, static_cast<double>(in), out, begin, count));
   Tensor matrix = FOVEA_TRY(Tensor::allocate(DType::f32, {in, count}));
   auto* values = matrix.mutable_view().as<float>();
   constexpr float kUnit = 1.0f / (1 << kernels::kResampleBits);

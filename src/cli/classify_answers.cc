@@ -1,0 +1,90 @@
+#include "cli/classify_answers.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "cli/console.h"
+#include "cli/output.h"
+
+namespace fovea::cli {
+namespace {
+
+using pipeline::Answer;
+
+void write_text(std::ostream& out, const Answer& answer, image::ResizeMode resize) {
+  const auto& ms = answer.ms;
+  out << fmt::format("{}  ({:.1f} ms: decode {:.1f}, preprocess {:.1f} {}, infer {:.1f}, postprocess {:.1f})\n",
+                     printable(answer.photo->name), ms.total(), ms.decode, ms.preprocess, name_of(resize), ms.infer,
+                     ms.postprocess);
+  for (const Prediction& one : *answer.top)
+    out << fmt::format("  {:6.2f} %  {}\n", 100 * one.probability, printable(one.label));
+}
+
+void write_json(std::ostream& out, const Answer& answer, image::ResizeMode resize) {
+  Json top = Json::array();
+  for (const Prediction& one : *answer.top)
+    top.push_back({{"index", one.index}, {"label", one.label}, {"probability", significant(one.probability, 7)}});
+  const auto& ms = answer.ms;
+  const auto time = [](double value) { return significant(value, 6); };
+  write_json_line(out, {{"image", answer.photo->name},
+                        {"top", std::move(top)},
+                        {"ms",
+                         {{"decode", time(ms.decode)},
+                          {"preprocess", time(ms.preprocess)},
+                          {"infer", time(ms.infer)},
+                          {"postprocess", time(ms.postprocess)}}},
+                        {"resize", name_of(resize)}});
+}
+
+void write_csv(std::ostream& out, const Answer& answer, image::ResizeMode resize) {
+  int rank = 0;
+  const auto& ms = answer.ms;
+  for (const Prediction& one : *answer.top)
+    out << fmt::format("{},{},{},{},{:.7g},{:.3f},{:.3f},{:.3f},{:.3f},{}\n", csv_field(answer.photo->name), ++rank,
+                       one.index, csv_field(one.label), one.probability, ms.decode, ms.preprocess, ms.infer,
+                       ms.postprocess, name_of(resize));
+}
+
+/// A name as JSON has it: what is no UTF-8 is replaced.
+std::string as_json(const std::string& name) { return Json(name).dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+}  // namespace
+
+void write_header(std::ostream& out, Format format) {
+  if (format == Format::csv)
+    out << "image,rank,index,label,probability,decode_ms,preprocess_ms,infer_ms,postprocess_ms,resize\n";
+}
+
+void write_answer(std::ostream& out, Format format, const Answer& answer, image::ResizeMode resize) {
+  switch (format) {
+    case Format::text: write_text(out, answer, resize); break;
+    case Format::json: write_json(out, answer, resize); break;
+    case Format::csv: write_csv(out, answer, resize); break;
+  }
+}
+
+bool EarlierAnswers::has(const std::string& image) const { return images.count(as_json(image)) != 0; }
+
+Result<EarlierAnswers> read_earlier_answers(const std::filesystem::path& path) {
+  EarlierAnswers earlier;
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return earlier;
+  const auto file = FOVEA_TRY(MappedFile::open(path));
+  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  for (size_t at = 0, line = 1; at < text.size(); ++line) {
+    const size_t end = text.find('\n', at);
+    if (end == std::string_view::npos) break;  // cut off: it is done again
+    const Json answer = Json::parse(text.substr(at, end - at), nullptr, false);
+    if (!answer.is_object() || !answer.contains("image") || !answer["image"].is_string() || !answer.contains("top"))
+      return invalid_argument("line {} is no answer of fovea classify", line)
+          .at(path.string())
+          .with_fix("name a file that `fovea classify --resume` wrote, or a new one");
+    earlier.images.insert(as_json(answer["image"].get<std::string>()));
+    at = end + 1;
+    earlier.whole_bytes = static_cast<int64_t>(at);
+  }
+  return earlier;
+}
+
+}  // namespace fovea::cli

@@ -1,0 +1,29 @@
+// The forms in which classify answers, and what an earlier run that is resumed has answered already.
+#pragma once
+
+#include <filesystem>
+#include <ostream>
+#include <set>
+#include <string>
+
+#include "cli/flags.h"
+#include "pipeline/classifier.h"
+
+namespace fovea::cli {
+
+/// What comes before the first answer.
+void write_header(std::ostream& out, Format format);
+/// Precondition: answer.top is no error.
+void write_answer(std::ostream& out, Format format, const pipeline::Answer& answer, image::ResizeMode resize);
+
+/// The photos that a file of JSON lines has answers for, by the names that it gives them.
+struct EarlierAnswers {
+  std::set<std::string> images;
+  int64_t whole_bytes = 0;  // what lies behind is a line that was cut off
+
+  bool has(const std::string& image) const;
+};
+/// Nothing where there is no such file. Error: io; invalid_argument where it holds something else than answers.
+Result<EarlierAnswers> read_earlier_answers(const std::filesystem::path& path);
+
+}  // namespace fovea::cli

@@ -1,0 +1,124 @@
+// fovea classify: ways of resizing, interrupted and resumed runs, progress.
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/run_cli.h"
+
+namespace fovea::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+
+const std::string kModels = FOVEA_SOURCE_DIR "/models/";
+const std::string kDemo = kModels + "demo.onnx", kPhotos = kModels + "photos", kCoffee = kPhotos + "/coffee.jpg";
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+Outcome fovea(std::vector<std::string> arguments) {
+  std::istringstream in;
+  std::ostringstream out, err;
+  Console console{in, out, err};
+  const int code = run_cli(std::move(arguments), console);
+  return {code, out.str(), err.str()};
+}
+
+class ClassifyTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) / ("classify-" + std::to_string(getpid()));
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  static std::vector<std::string> lines(const std::string& file) {
+    std::ifstream in(file);
+    std::vector<std::string> all;
+    for (std::string line; std::getline(in, line);) all.push_back(line);
+    return all;
+  }
+
+ private:
+  fs::path folder_;
+};
+
+TEST_F(ClassifyTest, EveryWayOfResizingIsNamedAndFindsTheSame) {
+  const auto labels = [](const std::string& resize) {
+    std::vector<std::string> found;
+    std::istringstream out(fovea({"classify", kDemo, kPhotos, "--format", "json", "--resize", resize}).out);
+    for (std::string line; std::getline(out, line);) {
+      const json answer = json::parse(line);
+      EXPECT_EQ(answer["resize"], resize);
+      found.push_back(answer["top"][0]["label"]);
+    }
+    return found;
+  };
+  const auto exact = labels("exact");
+  EXPECT_EQ(exact.size(), 20u);
+  EXPECT_EQ(labels("float"), exact);
+  EXPECT_EQ(labels("scaled"), exact);
+  EXPECT_THAT(fovea({"classify", kDemo, kCoffee}).out, HasSubstr(" exact, infer"));
+  const Outcome wrong = fovea({"classify", kDemo, kCoffee, "--resize", "quick"});
+  EXPECT_EQ(wrong.code, kWrongUsage);
+  EXPECT_THAT(wrong.err, HasSubstr("exact, float or scaled"));
+}
+
+TEST_F(ClassifyTest, ResumesWhereItWasCutOff) {
+  const std::string file = path("answers.jsonl");
+  const auto run = [&] { return fovea({"classify", kDemo, kPhotos, "--topk", "1", "--resume", file}); };
+  const Outcome first = run();
+  EXPECT_EQ(first.code, kDone) << first.err;
+  EXPECT_EQ(first.out, "");
+  const auto all = lines(file);
+  ASSERT_EQ(all.size(), 20u);
+  // Seven answers and half of the eighth are left.
+  uintmax_t bytes = all[7].size() / 2;
+  for (size_t i = 0; i < 7; ++i) bytes += all[i].size() + 1;
+  fs::resize_file(file, bytes);
+  const Outcome second = run();
+  EXPECT_EQ(second.code, kDone);
+  EXPECT_THAT(second.err, HasSubstr("7 of 20 photos are in"));
+  const auto again = lines(file);
+  ASSERT_EQ(again.size(), 20u);
+  for (size_t i = 0; i < all.size(); ++i) EXPECT_EQ(json::parse(all[i])["top"], json::parse(again[i])["top"]);
+  EXPECT_EQ(run().code, kDone);
+  EXPECT_EQ(lines(file), again);
+}
+
+TEST_F(ClassifyTest, ResumeTouchesNoFileThatIsNotItsOwn) {
+  const std::string file = path("notes.txt");
+  std::ofstream(file) << "{\"image\": 3}\nremember the milk";
+  const Outcome run = fovea({"classify", kDemo, kCoffee, "--resume", file});
+  EXPECT_EQ(run.code, kWrongUsage);
+  EXPECT_THAT(run.err, HasSubstr("line 1 is no answer"));
+  EXPECT_EQ(lines(file).size(), 2u);
+  EXPECT_EQ(fovea({"classify", kDemo, kCoffee, "--resume", path("x"), "--format", "csv"}).code, kWrongUsage);
+}
+
+TEST_F(ClassifyTest, ABadPhotoDoesNotStopTheOthers) {
+  fs::create_directories(path("mixed"));
+  fs::copy(kCoffee, path("mixed/a.jpg"));
+  std::ofstream(path("mixed/b.jpg")) << "no photo";
+  fs::copy(kCoffee, path("mixed/c.jpg"));
+  for (const char* threads : {"1", "2"}) {
+    const std::string file = path(std::string("m") + threads);
+    const Outcome run = fovea({"classify", kDemo, path("mixed"), "--resume", file, "--threads", threads, "--progress"});
+    EXPECT_EQ(run.code, kSomeInputsFailed);
+    EXPECT_THAT(run.err, testing::AllOf(HasSubstr("b.jpg"), HasSubstr("3/3, "), HasSubstr(" images/s")));
+    EXPECT_EQ(lines(file).size(), 2u);
+  }
+}
+
+}  // namespace
+}  // namespace fovea::cli

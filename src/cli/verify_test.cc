@@ -1,0 +1,123 @@
+// fovea verify against a bundle that timm, Pillow and ONNX Runtime made, and against damaged copies of it.
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/run_cli.h"
+#include "tasks/npy.h"
+
+namespace fovea::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+
+const std::string kModels = FOVEA_SOURCE_DIR "/models/";
+const std::string kDemo = kModels + "demo.onnx";
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+Outcome verify(const std::string& bundle, std::vector<std::string> flags = {}) {
+  std::vector<std::string> arguments = {"verify", kDemo, "--against", bundle};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  std::istringstream in;
+  std::ostringstream out, err;
+  Console console{in, out, err};
+  const int code = run_cli(std::move(arguments), console);
+  return {code, out.str(), err.str()};
+}
+
+class VerifyTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) / ("verify-" + std::to_string(getpid()));
+    fs::create_directories(folder_);
+    for (const auto& file : fs::directory_iterator(kModels + "bundle"))
+      fs::copy(file.path(), folder_, fs::copy_options::overwrite_existing);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string bundle() const { return folder_.string(); }
+  /// Adds `amount` to one element of a stage.
+  template <class T>
+  void change(const std::string& stage, int64_t element, T amount) {
+    const fs::path file = folder_ / (stage + ".npy");
+    const Tensor tensor = *tasks::read_npy(file);
+    Tensor changed = *Tensor::allocate(tensor.dtype(), tensor.shape());
+    std::memcpy(changed.mutable_view().data, tensor.raw(), tensor.bytes());
+    T& value = changed.mutable_view().as<T>()[element];
+    value = static_cast<T>(value + amount);
+    ASSERT_TRUE(tasks::write_npy(file, changed));
+  }
+  void describe(const json& bundle) { std::ofstream(folder_ / "bundle.json") << bundle; }
+
+ private:
+  fs::path folder_;
+};
+
+TEST_F(VerifyTest, AgreesWithTimmAtEveryStage) {
+  const Outcome run = verify(bundle());
+  EXPECT_EQ(run.code, kDone) << run.out << run.err;
+  EXPECT_THAT(run.out, testing::AllOf(HasSubstr("against  timm"), HasSubstr("all stages agree")));
+  const json found = json::parse(verify(bundle(), {"--format", "json"}).out);
+  EXPECT_EQ(found["first_difference"], nullptr);
+  ASSERT_EQ(found["stages"].size(), 4u);
+  for (const char* from : {"alone", "from_photo"})
+    for (size_t stage = 1; stage < 3; ++stage) EXPECT_EQ(found["stages"][stage][from]["differing"], 0);
+}
+
+TEST_F(VerifyTest, NamesTheFirstStageThatDiffersAndWhere) {
+  change<uint8_t>("resized", 3 * (128 * 5 + 7) + 1, 9);
+  const Outcome run = verify(bundle());
+  EXPECT_EQ(run.code, kSomeInputsFailed);
+  EXPECT_THAT(run.out, testing::AllOf(HasSubstr("first stage that differs: resize"), HasSubstr("max 9 at [5, 7, 1]")));
+  // What comes behind is judged by what it got: it normalises rightly what it was given, so the bundle's own input
+  // does not fit to the bundle's pixels either.
+  const json found = json::parse(verify(bundle(), {"--format", "json"}).out);
+  EXPECT_EQ(found["stages"][2]["from_photo"]["differing"], 0);
+  EXPECT_EQ(found["stages"][2]["alone"]["differing"], 1);
+  EXPECT_TRUE(found["stages"][3]["agrees"]);
+}
+
+TEST_F(VerifyTest, TellsTheModelFromItsInput) {
+  change<float>("output", 3, 0.5f);
+  EXPECT_THAT(verify(bundle()).out, HasSubstr("first stage that differs: model"));
+  EXPECT_EQ(verify(bundle(), {"--tolerance", "0.5"}).code, kDone);
+  const json other = json::parse(verify(bundle(), {"--std", "0.25", "--format", "json"}).out);
+  EXPECT_EQ(other["first_difference"], "normalise");
+}
+
+TEST_F(VerifyTest, ComparesWhatIsThere) {
+  describe({{"photo", "photo.jpg"}, {"output", "output.npy"}});
+  EXPECT_EQ(verify(bundle()).code, kDone);
+  describe({{"photo", "photo.jpg"}, {"resized", "decoded.npy"}});
+  const Outcome shape = verify(bundle());
+  EXPECT_EQ(shape.code, kSomeInputsFailed);
+  EXPECT_THAT(shape.out, HasSubstr("u8[128,128,3] here, u8[120,180,3] there"));
+}
+
+TEST_F(VerifyTest, RefusesWhatIsNoBundle) {
+  EXPECT_EQ(verify(bundle() + "/nowhere").code, kWrongUsage);
+  describe({{"photo", "../photo.jpg"}, {"output", "output.npy"}});
+  EXPECT_THAT(verify(bundle()).err, HasSubstr("no file of the bundle's folder"));
+  describe({{"photo", "photo.jpg"}, {"decoded", "input.npy"}});
+  EXPECT_THAT(verify(bundle()).err, HasSubstr("not u8[height,width,3]"));
+  describe({{"photo", "photo.jpg"}});
+  EXPECT_THAT(verify(bundle()).err, HasSubstr("no tensor to compare with"));
+  describe(json::array());
+  EXPECT_EQ(verify(bundle()).code, kWrongUsage);
+}
+
+}  // namespace
+}  // namespace fovea::cli
