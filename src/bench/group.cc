@@ -229,10 +229,13 @@ void Measurement::finish(Runner& runner) {
       if (auto steps = runner.worker->steps({options_.repeats}); steps.ok()) row.steps = *std::move(steps);
     if (!stopped() && !options_.photos.empty()) {
       auto stages = runner.worker->stages({options_.photos, options_.repeats, options_.resize});
-      if (stages.ok())
+      if (stages.ok()) {
         row.stages = *std::move(stages);
-      else if (!stopped() && runner.way->own)  // others may well begin with tensors only
+        if (runner.way->own)
+          result_.notes.push_back(fmt::format("fovea's own stages: photos resized in mode {}", options_.resize));
+      } else if (!stopped() && runner.way->own) {  // others may well begin with tensors only
         result_.notes.push_back(fmt::format("{}: no stages: {}", row.backend, stages.error().to_string()));
+      }
     }
   }
   if (&runner == baseline_ || !runner.worker) return;

@@ -266,8 +266,7 @@ void add_how_to_measure(CLI::App& command, Options& options) {
       ->group(name)
       ->allow_extra_args(false)
       ->option_text("PHOTO");
-  command
-      .add_option("--resize", group.resize, "how fovea resizes these: exact (default), float or scaled")
+  command.add_option("--resize", group.resize, "how fovea resizes these: exact (default), float or scaled")
       ->check(CLI::IsMember({"exact", "float", "scaled"}))
       ->group(name)
       ->option_text("HOW");

@@ -104,7 +104,7 @@ TEST_F(VerifyTest, ComparesWhatIsThere) {
   describe({{"photo", "photo.jpg"}, {"resized", "decoded.npy"}});
   const Outcome shape = verify(bundle());
   EXPECT_EQ(shape.code, kSomeInputsFailed);
-  EXPECT_THAT(shape.out, HasSubstr("u8[128,128,3] here, u8[120,180,3] there"));
+  EXPECT_THAT(shape.out, HasSubstr("u8[128x128x3] here, u8[120x180x3] there"));
 }
 
 TEST_F(VerifyTest, RefusesWhatIsNoBundle) {

@@ -168,18 +168,26 @@ def answer_stages(worker: Worker, request: dict) -> dict:
     return {"stages": rows}
 
 
+def answer_folder(worker: Worker, request: dict) -> dict:
+    if not hasattr(worker, "folder"):
+        raise Refusal("this worker does not begin with photos", "choose one that does")
+    return {"folder": {"seconds": worker.folder([str(photo) for photo in request["photos"]])}}
+
+
 def answer_request(worker: Worker, request, is_loaded: bool) -> dict:
     kind, fields = next(iter(request.items())) if isinstance(request, dict) and len(request) == 1 else (None, None)
     if not isinstance(fields, dict):
         raise Refusal("a request is an object with one member", "see docs/bench-workers.md")
     if kind == "load" and not is_loaded:
         return answer_load(worker, fields)
-    if kind in ("run", "stages") and not is_loaded:
+    if kind in ("run", "stages", "folder") and not is_loaded:
         raise Refusal("no model is loaded", 'send "load" first')
     if kind == "run":
         return {"ms": timed_runs(worker.run, int(fields.get("runs", 30)), float(fields.get("seconds", 3.0)))}
     if kind == "stages":
         return answer_stages(worker, fields)
+    if kind == "folder":
+        return answer_folder(worker, fields)
     raise Refusal(f'this worker does not answer "{kind}" now', 'send "load" once, then "run", then "stop"')
 
 

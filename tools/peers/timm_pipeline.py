@@ -10,11 +10,12 @@ import time
 from pathlib import Path
 
 from onnx_file import recipe
+from photo_worker import PhotoWorker
 from protocol import Load, Refusal, serve
 from torch_common import TorchWorker
 
 
-class PipelineWorker(TorchWorker):
+class PipelineWorker(TorchWorker, PhotoWorker):
     def __init__(self, compiled: bool):
         super().__init__()
         self.compiled = compiled
@@ -33,7 +34,7 @@ class PipelineWorker(TorchWorker):
         way = "inductor" if self.compiled else "eager"
         self.library = f"timm {timm.__version__} on PyTorch {self.torch.__version__.split('+')[0]} {way}"
         self.recipe = recipe(request.model)
-        self.photo, self.batch = request.photo, request.batch
+        self.photo, self.batch, self.threads = request.photo, request.batch, request.threads
 
     def load(self, request: Load):
         self.model = self.module(request)
@@ -49,6 +50,13 @@ class PipelineWorker(TorchWorker):
     def decode(self, path: Path):
         with self.open(path) as photo:
             return photo.convert("RGB")
+
+    def prepare_photo(self, image):
+        return self.transform(image)[None].to(self.dtype)
+
+    def infer(self, tensor):
+        with self.torch.inference_mode():
+            return self.model(tensor).float().numpy()
 
     def run(self):
         images = [self.transform(self.decode(self.photo)) for _ in range(self.batch)]
