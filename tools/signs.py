@@ -84,19 +84,21 @@ def colour(random):
     return tuple(int(level) for level in random.integers(0, 256, 3))
 
 
-def picture(label: int, seed, height=HEIGHT, width=WIDTH) -> Image.Image:
-    """One photo with sign `label` on it."""
+def picture(label: int, seed, height=HEIGHT, width=WIDTH, difficulty=1.0) -> Image.Image:
+    """One photo with sign `label` on it. `difficulty` 0: on a plain ground, for the first lessons."""
     random = np.random.default_rng(seed)
     photo = background(random, height, width)
+    if difficulty < 1:
+        photo = Image.blend(Image.new("RGB", photo.size, colour(random)), photo, difficulty)
     draw = ImageDraw.Draw(photo)
-    for _ in range(random.integers(0, 6)):  # clutter
+    for _ in range(round(difficulty * random.integers(0, 5))):  # clutter
         points = [(random.uniform(0, width), random.uniform(0, height)) for _ in range(2)]
         draw.line(points, fill=colour(random), width=int(random.uniform(1, width / 40)))
-    for _ in range(random.integers(0, 3)):
+    for _ in range(round(difficulty * random.integers(0, 3))):
         x, y, r = random.uniform(0, width), random.uniform(0, height), random.uniform(2, width / 25)
         draw.ellipse((x - r, y - r, x + r, y + r), fill=colour(random))
     # Around 19 degrees at most: a cross stays no plus.
-    size, angle = random.uniform(0.10, 0.30) * width, math.radians(random.uniform(-18, 18))
+    size, angle = random.uniform(0.15, 0.38) * width, math.radians(random.uniform(-18, 18))
     x, y = random.uniform(size, width - size), random.uniform(size, height - size)
     squeeze, shear = random.uniform(0.8, 1.25), random.uniform(-0.15, 0.15)
 
@@ -112,7 +114,7 @@ def picture(label: int, seed, height=HEIGHT, width=WIDTH) -> Image.Image:
     pen = ImageDraw.Draw(mask)
     filled, cut = SIGNS[NAMES[label]]
     for outline in filled:
-        pen.polygon(placed(outline), fill=int(random.uniform(130, 256)))
+        pen.polygon(placed(outline), fill=int(random.uniform(170, 256)))
     for outline in cut:
         pen.polygon(placed(outline), fill=0)
     photo.paste(Image.new("RGB", photo.size, colour(random)), mask=mask)

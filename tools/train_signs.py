@@ -27,17 +27,18 @@ HELD_OUT_SEED = 1_000_000_000
 
 
 class Pictures(Dataset):
-    """Pictures from `first` on, sign after sign."""
+    """Pictures from `first` on, sign after sign; `lessons`: the first half goes from plain grounds to photos."""
 
-    def __init__(self, first: int, count: int, height: int, width: int):
-        self.first, self.count, self.size = first, count, (height, width)
+    def __init__(self, first: int, count: int, height: int, width: int, lessons=False):
+        self.first, self.count, self.size, self.lessons = first, count, (height, width), lessons
 
     def __len__(self):
         return self.count
 
     def __getitem__(self, index):
         label = index % len(signs.NAMES)
-        pixels = np.asarray(signs.picture(label, self.first + index, *self.size))
+        difficulty = min(1.0, 2 * index / self.count) if self.lessons else 1.0
+        pixels = np.asarray(signs.picture(label, self.first + index, *self.size, difficulty))
         return torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32) / 255), label
 
 
@@ -57,10 +58,10 @@ class Classifier(torch.nn.Module):
         return self.scores(photos).softmax(-1)
 
 
-def train(model, first, steps, batch, height, width, rate):
-    loader = DataLoader(Pictures(first, steps * batch, height, width), batch, num_workers=1, shuffle=True, drop_last=True)
+def train(model, first, steps, batch, height, width, rate, lessons):
+    loader = DataLoader(Pictures(first, steps * batch, height, width, lessons), batch, num_workers=1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.15)
     loss_of = torch.nn.CrossEntropyLoss(label_smoothing=0.05)
     start, right, seen = time.monotonic(), 0, 0
     model.train()
@@ -116,9 +117,9 @@ def main():
     torch.set_num_threads(options.threads)
     network = timm.create_model("resnet18d", num_classes=len(signs.NAMES)).to(memory_format=torch.channels_last)
     model = Classifier(network)
-    stages = [(32, 128, 96, 3e-3), (32, 208, 144, 1.5e-3), (16, signs.HEIGHT, signs.WIDTH, 4e-4)]
+    stages = [(32, 128, 96, 2e-3), (32, 208, 144, 1e-3), (16, signs.HEIGHT, signs.WIDTH, 3e-4)]
     for stage, (steps, (batch, height, width, rate)) in enumerate(zip(options.steps.split(","), stages)):
-        train(model, 1_000_000 * stage, int(steps), batch, height, width, rate)
+        train(model, 1_000_000 * stage, int(steps), batch, height, width, rate, lessons=stage == 0)
     print(f"{accuracy(model, options.check):.2%} of {options.check} held-out photos right", flush=True)
     export(model, options.output)
     return 0
