@@ -25,6 +25,7 @@ constexpr Maker kMakers[] = {
     {"", "Concat", make_copy_step},
     {"", "DequantizeLinear", make_quantize_step},
     {"", "Div", make_binary_step},
+    {"", "DynamicQuantizeLinear", make_dynamic_quantize_step},
     {"", "Erf", make_unary_step},
     {"", "Exp", make_unary_step},
     {"", "Expand", make_copy_step},
@@ -157,7 +158,8 @@ double giga_macs(const LowerNode& node) {
       macs += static_cast<double>(element_count(node.shape(0))) * static_cast<double>(node.shape(4)[0]);
     return macs * 1e-9;
   }
-  if ((n.op_type == "MatMul" || n.op_type == "QMatMul" || n.op_type == "Gemm") && node.has(0) && !node.shape(0).empty()) {
+  if ((n.op_type == "MatMul" || n.op_type == "QMatMul" || n.op_type == "Gemm") && node.has(0) &&
+      !node.shape(0).empty()) {
     const Shape& a = node.shape(0);
     const bool transposed = n.op_type == "Gemm" && node.integer("transA", 0) != 0;
     return out * static_cast<double>(transposed ? a[0] : a.back()) * 1e-9;

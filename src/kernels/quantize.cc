@@ -247,6 +247,45 @@ void sum_taps_of_bytes(const uint8_t* const* rows, int64_t stride, int64_t taps,
   });
 }
 
+void interleave(const uint8_t* const* rows, int64_t n, uint32_t* out) {
+  int64_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::CappedTag<uint8_t, 16> d;
+  const hn::Repartition<uint16_t, decltype(d)> d16;
+  const hn::Repartition<uint32_t, decltype(d)> d32;
+  const auto flip = hn::Set(d, 0x80);
+  for (; i + 16 <= n; i += 16) {
+    const auto row = [&](int r) HWY_ATTR { return hn::Xor(hn::LoadU(d, rows[r] + i), flip); };
+    const auto r0 = row(0), r1 = row(1), r2 = row(2), r3 = row(3);
+    const auto low01 = hn::BitCast(d16, hn::InterleaveLower(d, r0, r1)),
+               high01 = hn::BitCast(d16, hn::InterleaveUpper(d, r0, r1)),
+               low23 = hn::BitCast(d16, hn::InterleaveLower(d, r2, r3)),
+               high23 = hn::BitCast(d16, hn::InterleaveUpper(d, r2, r3));
+    hn::StoreU(hn::BitCast(d32, hn::InterleaveLower(d16, low01, low23)), d32, out + i);
+    hn::StoreU(hn::BitCast(d32, hn::InterleaveUpper(d16, low01, low23)), d32, out + i + 4);
+    hn::StoreU(hn::BitCast(d32, hn::InterleaveLower(d16, high01, high23)), d32, out + i + 8);
+    hn::StoreU(hn::BitCast(d32, hn::InterleaveUpper(d16, high01, high23)), d32, out + i + 12);
+  }
+#endif
+  for (; i < n; ++i) {
+    uint32_t word = 0;
+    for (int r = 0; r < 4; ++r) word |= uint32_t{static_cast<uint8_t>(rows[r][i] ^ 0x80)} << (8 * r);
+    out[i] = word;
+  }
+}
+
+void bounds_of(const float* x, int64_t n, float* least, float* most) {
+  F low = V::set(0.0f), high = low;
+  for_vectors(n, [&](int64_t i, int64_t count) HWY_ATTR {
+    const F v = load_some(x + i, count);
+    const F number = hn::IfThenElse(hn::Eq(v, v), v, V::set(0.0f));
+    low = V::min(low, number);
+    high = V::max(high, number);
+  });
+  *most = V::largest(high);
+  *least = -V::largest(V::neg(low));
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace fovea::kernels
 HWY_AFTER_NAMESPACE();
@@ -263,6 +302,8 @@ HWY_EXPORT(sum_rows_of_bytes);
 HWY_EXPORT(sum_all_bytes);
 HWY_EXPORT(max_taps_of_bytes);
 HWY_EXPORT(sum_taps_of_bytes);
+HWY_EXPORT(interleave);
+HWY_EXPORT(bounds_of);
 }  // namespace
 
 void quantize_row(const float* x, float scale, const ByteRange& range, uint8_t* y, int64_t n) {
@@ -361,6 +402,15 @@ void max_byte_rows(const uint8_t* const* rows, int64_t row_stride, int64_t taps,
 void sum_byte_taps(const uint8_t* const* rows, int64_t row_stride, int64_t taps, int64_t channels, int32_t* sums) {
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(sum_taps_of_bytes)(rows, row_stride, taps, channels, sums);
+}
+
+void interleave_signed(const uint8_t* const* rows, int64_t n, uint32_t* out) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(interleave)(rows, n, out);
+}
+void least_and_most(const float* x, int64_t n, float* least, float* most) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(bounds_of)(x, n, least, most);
 }
 
 }  // namespace fovea::kernels

@@ -78,4 +78,9 @@ void max_byte_rows(const uint8_t* const* rows, int64_t row_stride, int64_t taps,
 /// sums[c] = sum over taps of rows[t * row_stride][c].
 void sum_byte_taps(const uint8_t* const* rows, int64_t row_stride, int64_t taps, int64_t channels, int32_t* sums);
 
+/// out[i] is the word of bytes rows[0][i] to rows[3][i], the first one lowest, each with its highest bit turned.
+void interleave_signed(const uint8_t* const* rows, int64_t n, uint32_t* out);
+/// The smallest and the largest of x[0, n) and 0; NaN is left out.
+void least_and_most(const float* x, int64_t n, float* least, float* most);
+
 }  // namespace fovea::kernels

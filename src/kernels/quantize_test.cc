@@ -99,6 +99,26 @@ TEST(Quantize, RowsAreSummedAndTheLargestFound) {
   }
 }
 
+TEST(Quantize, InterleavesAndFindsBounds) {
+  for (const int64_t n : kLengths) {
+    const std::vector<uint8_t> x = random_bytes(4 * n);
+    const uint8_t* const rows[] = {x.data(), x.data() + n, x.data() + 2 * n, x.data() + 3 * n};
+    std::vector<uint32_t> words(static_cast<size_t>(n) + 1, 7);
+    interleave_signed(rows, n, words.data());
+    for (int64_t i = 0; i < n; ++i)
+      for (int r = 0; r < 4; ++r)
+        ASSERT_EQ(words[static_cast<size_t>(i)] >> (8 * r) & 255, uint32_t{rows[r][i]} ^ 0x80);
+    ASSERT_EQ(words.back(), 7u);
+    std::vector<float> f = random_floats(n, 5);
+    f[static_cast<size_t>(n) / 2] = std::numeric_limits<float>::quiet_NaN();
+    float least = 1, most = -1, low = 0, high = 0;
+    least_and_most(f.data(), n, &least, &most);
+    for (const float v : f) low = std::fmin(low, v), high = std::fmax(high, v);
+    EXPECT_EQ(least, low);
+    EXPECT_EQ(most, high);
+  }
+}
+
 TEST(Quantize, SumsAndProductsOfOperandsOfEveryKind) {
   const std::vector<uint8_t> a = random_bytes(257), b = random_bytes(257);
   const std::vector<float> f = random_floats(257, 40);

@@ -77,6 +77,14 @@ Result<TensorType> QEpilogue::infer(const Inputs& in, Shape y) const {
     FOVEA_TRY(expect_shape(in, kResidual, y));
   }
   if (in.has(kRow) != row.there) return invalid_model("a row and attribute \"row_scale\" go together");
+  if (in.has(kXScale)) {
+    FOVEA_TRY(expect_dtype(in, kXScale, kSingle));
+    if (element_count(in.shape(kXScale)) != 1) return invalid_model("the scale of x must be one number");
+  }
+  if (in.has(kXZero)) {
+    FOVEA_TRY(expect_same_dtype(in, 0, kXZero));
+    if (element_count(in.shape(kXZero)) != 1) return invalid_model("the zero point of x must be one number");
+  }
   if (in.has(kTable)) {
     constexpr DType kUnsigned[] = {DType::u8};
     FOVEA_TRY(expect_dtype(in, kTable, kUnsigned));
@@ -86,6 +94,8 @@ Result<TensorType> QEpilogue::infer(const Inputs& in, Shape y) const {
   if (!in.has(kMultiplier) && output != DType::i32) return invalid_model("the multiplier is missing");
   return TensorType{output, std::move(y)};
 }
+
+int32_t QEpilogue::zero_of_x(Args in) const { return given(in, kXZero) ? byte_at(in[kXZero], 0) : x_zero; }
 
 Result<void> QEpilogue::apply(const int32_t* sums, int64_t columns, Args in, const MutableView& y) const {
   const int64_t size = y.size();
@@ -101,7 +111,8 @@ Result<void> QEpilogue::apply(const int32_t* sums, int64_t columns, Args in, con
       y.as<int32_t>()[i] = static_cast<int32_t>(sum);
       continue;
     }
-    r[i] = static_cast<float>(static_cast<int32_t>(sum)) * multiplier[n];
+    const float factor = given(in, kXScale) ? in[kXScale].as<float>()[0] * multiplier[n] : multiplier[n];
+    r[i] = static_cast<float>(static_cast<int32_t>(sum)) * factor;
     if (offset) r[i] = r[i] + offset[n];
     const auto stage = [&](const QStage& s) {
       r[i] = static_cast<float>(requantise(r[i], s.zero, s.low, s.high) - s.zero) * s.scale;

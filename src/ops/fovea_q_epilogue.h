@@ -14,6 +14,9 @@
 //
 // level(r, k) is clamp(round_half_even(r) + k_zero, k_low, k_high): a quantisation between the product and a sum behind
 // it, which the graph asks for.
+// Where x_scale is computed (input 8, one f32), the multiplier is multiplied by it first, x_scale * multiplier[n]
+// rounded to float; x_zero is input 9 then, one byte of x's type.
+//
 // The multiplier is x_scale * w_scale[n] / y_scale, computed in double and rounded once: where nothing but Relu or Clip
 // stands between the product and its quantisation, those are bounds of the integer result. Other activations see real
 // values (the multiplier without y_scale), and y_factor is 1 / y_scale.
@@ -38,7 +41,16 @@ struct QEpilogue {
   FoveaEpilogue fused;
 
   /// Operands behind the two factors of a product.
-  enum Operand : size_t { kMultiplier = 2, kBias = 3, kOffset = 4, kResidual = 5, kRow = 6, kTable = 7 };
+  enum Operand : size_t {
+    kMultiplier = 2,
+    kBias = 3,
+    kOffset = 4,
+    kResidual = 5,
+    kRow = 6,
+    kTable = 7,
+    kXScale = 8,
+    kXZero = 9
+  };
 
   /// Attributes "output" ("u8", "i8", "f32", "i32"), "x_zero", "w_zero", "y_zero", "low", "high", "residual_zero",
   /// "residual_scale", "y_factor", "row_zero", "row_low", "row_high", "row_scale", the same of "inner", and those of
@@ -46,6 +58,8 @@ struct QEpilogue {
   static Result<QEpilogue> parse(Attributes& attributes);
   /// Checks the dtypes of all operands, and shapes from the third on. `y`: the product's shape, channels last.
   Result<TensorType> infer(const Inputs& in, Shape y) const;
+  /// The zero point of x, from its attribute or operand.
+  int32_t zero_of_x(Args in) const;
   /// sums: {rows, columns}, without the bias.
   Result<void> apply(const int32_t* sums, int64_t columns, Args in, const MutableView& y) const;
 };

@@ -42,7 +42,8 @@ struct FoveaQConv final : Operator {
     for (int64_t n = 0; n < geometry.batch; ++n)
       for (int64_t c = 0; c < channels; ++c)
         for (int64_t p = 0; p < pixels; ++p)
-          *to++ = static_cast<uint64_t>(int64_t{byte_at(in[0], (n * pixels + p) * channels + c)} - epilogue.x_zero);
+          *to++ =
+              static_cast<uint64_t>(int64_t{byte_at(in[0], (n * pixels + p) * channels + c)} - epilogue.zero_of_x(in));
     Tensor w = FOVEA_TRY(Tensor::allocate(DType::u64, {in[1].size()}));
     to = w.mutable_view().as<uint64_t>();
     for (int64_t i = 0; i < in[1].size(); ++i)

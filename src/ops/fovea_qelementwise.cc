@@ -53,7 +53,8 @@ struct FoveaQBinary final : Operator {
   Result<Types> infer(const Inputs& in) const override {
     FOVEA_TRY(expect_dtype(in, 0, kOperands));
     FOVEA_TRY(expect_dtype(in, 1, kOperands));
-    return Types{{epilogue.output, FOVEA_TRY(broadcast(in.shape(0), in.shape(1)))}};
+    Shape shape = FOVEA_TRY(broadcast(in.shape(0), in.shape(1)));
+    return Types{{epilogue.output, std::move(shape)}};
   }
 
   Result<void> compute(Args in, Outs out) const override {

@@ -43,7 +43,7 @@ struct FoveaQMatMul final : Operator {
   Result<void> compute(Args in, Outs out) const override {
     if (out[0].size() == 0) return {};
     const MatMulGeometry g = FOVEA_TRY(resolve_matmul(in[0].shape, right(in[1].shape)));
-    const Tensor a = FOVEA_TRY(centred(in[0], epilogue.x_zero));
+    const Tensor a = FOVEA_TRY(centred(in[0], epilogue.zero_of_x(in)));
     Tensor b = FOVEA_TRY(centred(in[1], epilogue.w_zero));
     if (transpose_b) b = FOVEA_TRY(transposed<uint64_t>(b));
     Tensor product = FOVEA_TRY(Tensor::allocate(DType::u64, {g.rows, g.columns}));

@@ -11,6 +11,8 @@ constexpr Pass kOnce[] = {
      "first: no other pattern needs to look through them", remove_identity},
     {"expand_quantised", "QLinearConv(x, ...) -> QuantizeLinear(Conv(DequantizeLinear(x), ...)), and its like",
      "early: what follows knows one form of quantised graphs", expand_quantised},
+    {"expand_dynamic", "float(MatMulInteger(q, W, z)) * (s * w_scale) -> MatMul of what DequantizeLinear makes of both",
+     "like expand_quantised", expand_dynamic},
     {"fold_batch_norm", "BatchNormalization(Conv(x, W, B)) -> Conv(x, W', B')",
      "before the weights are packed, and before activations would stand between", fold_batch_norm},
     {"fold_scale", "P(x) * c, (P(x) + b) * c -> P'(x), P'(x) + b c", "like fold_batch_norm", fold_scale},

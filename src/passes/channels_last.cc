@@ -113,6 +113,7 @@ class ChannelsLast {
     if (node.is("BatchNormalization")) return batch_norm(id);
     if (one_of(node, kUnary)) return unary(id);
     if (node.is("QuantizeLinear") || node.is("DequantizeLinear")) return unary(id);
+    if (node.is("DynamicQuantizeLinear")) return dynamic_quantize(id);
     if (one_of(node, kBinary)) return binary(id);
     if (node.is("Concat")) return concat(id);
     if (one_of(node, kReduce) || node.is("GlobalAveragePool")) return reduce(id);
@@ -179,11 +180,36 @@ class ChannelsLast {
     return false;
   }
 
+  bool dynamic_quantize(NodeId id) {
+    Node last = graph_.node(id);
+    const std::vector<ValueId> before = last.outputs;
+    if (twin(last.inputs[0]) == kNoValue || before.size() != 3 || before[0] == kNoValue) return false;
+    last.inputs[0] = twin(last.inputs[0]);
+    last.outputs.clear();
+    for (ValueId v : before)
+      last.outputs.push_back(v == kNoValue ? v
+                                           : graph_.add_value(graph_.value(v).name,
+                                                              v == before[0] ? last_type_of(v) : graph_.value(v).type));
+    const std::vector<ValueId> after = last.outputs;
+    graph_.insert_before(id, std::move(last));
+    set_twin(before[0], after[0]);
+    for (size_t i = 1; i < 3; ++i)
+      if (before[i] != kNoValue) graph_.replace_uses(before[i], after[i]);
+    return true;
+  }
+
+  bool is_one(ValueId v) const {
+    const auto shape = shape_of(graph_, v);
+    return shape && element_count(*shape) == 1;
+  }
+
   bool unary(NodeId id) {
     const Node& node = graph_.node(id);
     if (twin(node.inputs[0]) == kNoValue || !image(node.outputs[0])) return false;
     for (size_t i = 1; i < node.inputs.size(); ++i)
-      if (node.inputs[i] != kNoValue && graph_.constant(node.inputs[i]) == nullptr) return false;
+      if (node.inputs[i] != kNoValue && graph_.constant(node.inputs[i]) == nullptr &&
+          !(node.is("DequantizeLinear") && is_one(node.inputs[i])))
+        return false;
     Node last = node;
     if (node.is("QuantizeLinear") || node.is("DequantizeLinear")) {
       const auto* block = node.attribute<int64_t>("block_size");

@@ -76,7 +76,10 @@ class ProductFusion {
   }
 
   Outcome run() {
-    const auto a = dequantised_tensor(graph_, node_.inputs[0]);
+    auto a = dequantised_tensor(graph_, node_.inputs[0]);
+    dynamic_ = dequantised_dynamically(graph_, node_.inputs[0]);
+    // A computed scale is multiplied in when it is known.
+    if (dynamic_) a = Dequantised{dynamic_->source, {DType::u8, {1.0f}, {0}, 0}};
     const auto b = dequantised(graph_, node_.inputs[1]);
     const auto shape = shape_of(graph_, node_.outputs[0]);
     if (!a || !b || !shape || shape->empty()) return no_match();
@@ -92,6 +95,11 @@ class ProductFusion {
     fused_ = fused_node(node_, conv ? "QConv" : "QMatMul");
     fused_.attributes = node_.attributes;
     fused_.inputs = {a->source, b->source, kNoValue, kNoValue, kNoValue, kNoValue};
+    if (dynamic_) {
+      fused_.inputs.resize(10, kNoValue);
+      fused_.inputs[ops::QEpilogue::kXScale] = dynamic_->scale;
+      fused_.inputs[ops::QEpilogue::kXZero] = dynamic_->zero;
+    }
     fused_.attributes["x_zero"] = int64_t{a->q.zero[0]};
     fused_.attributes["w_zero"] = int64_t{b->q.zero[0]};
     find_unit();
@@ -145,7 +153,7 @@ class ProductFusion {
     if (bias == nullptr || bias->dtype() != DType::f32 || bias->size() != columns_) return false;
     std::vector<int32_t> sums;
     std::vector<float> offset;
-    bool whole = true;
+    bool whole = !dynamic_;
     for (size_t n = 0; n < scale.size(); ++n) {
       const double value = static_cast<double>(bias->data<float>()[n]), units = value / scale[n];
       // The bias itself and its scale were rounded to floats.
@@ -173,6 +181,7 @@ class ProductFusion {
   const Node node_;
   NodeId last_;
   std::optional<Quantisation> y_;
+  std::optional<DynamicallyDequantised> dynamic_;
   Node fused_;
   int64_t columns_ = 0;
   double unit_ = 1;  // what 1 of the result is worth before y_factor

@@ -29,12 +29,12 @@ ValueId same_node(Graph& graph, NodeId place, NodeId like, ValueId input, ValueI
   return insert_node(graph, place, std::move(node), typed(graph, dtype, shaped));
 }
 
-Outcome sink_dequantize(Graph& graph, NodeId id, const Dequantised& d) {
+Outcome sink_dequantize(Graph& graph, NodeId id, ValueId source, DType dtype) {
   const NodeId dequantize = graph.value(graph.node(id).inputs[0]).producer;
   Node moved = graph.node(id);
-  moved.inputs[0] = d.source;
+  moved.inputs[0] = source;
   const ValueId before = graph.node(id).outputs[0];
-  const ValueId bytes = insert_node(graph, id, std::move(moved), typed(graph, d.q.dtype, before));
+  const ValueId bytes = insert_node(graph, id, std::move(moved), typed(graph, dtype, before));
   graph.replace_uses(before, same_node(graph, id, dequantize, bytes, before));
   return applied();
 }
@@ -106,10 +106,12 @@ Outcome move_dequantize(Graph& graph, NodeId id) {
   if (quantiser(graph, id)) return lift_quantize(graph, id);
   if (node.is("Concat")) return sink_concat(graph, id);
   if (!moves_elements(node) && !keeps_order(node) && !node.is("Split")) return no_match();
+  if (const auto d = dequantised_dynamically(graph, node.inputs[0]); d && moves_elements(node))
+    return sink_dequantize(graph, id, d->source, DType::u8);
   const auto d = dequantised_tensor(graph, node.inputs[0]);
   if (!d || graph.constant(d->source) != nullptr) return no_match();
   if (keeps_order(node) && d->q.scale[0] < 0) return refused("a negative scale");
-  return node.is("Split") ? sink_split(graph, id, *d) : sink_dequantize(graph, id, *d);
+  return node.is("Split") ? sink_split(graph, id, *d) : sink_dequantize(graph, id, d->source, d->q.dtype);
 }
 
 }  // namespace fovea::passes

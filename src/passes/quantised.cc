@@ -56,6 +56,20 @@ std::optional<Dequantised> dequantised_tensor(const Graph& graph, ValueId value)
   return d && d->q.per_tensor() ? d : std::nullopt;
 }
 
+std::optional<DynamicallyDequantised> dequantised_dynamically(const Graph& graph, ValueId value) {
+  if (value == kNoValue || !is_f32(graph, value)) return std::nullopt;
+  const NodeId producer = graph.value(value).producer;
+  if (producer == kNoNode || !graph.node(producer).is("DequantizeLinear")) return std::nullopt;
+  const Node& node = graph.node(producer);
+  if (node.inputs.size() < 3 || node.inputs[2] == kNoValue || graph.constant(node.inputs[1]) != nullptr)
+    return std::nullopt;
+  const auto scale = shape_of(graph, node.inputs[1]), zero = shape_of(graph, node.inputs[2]);
+  const bool one = scale && zero && element_count(*scale) == 1 && element_count(*zero) == 1;
+  if (!one || graph.value(node.inputs[0]).type.dtype != DType::u8 || !is_f32(graph, node.inputs[1]))
+    return std::nullopt;
+  return DynamicallyDequantised{node.inputs[0], node.inputs[1], node.inputs[2]};
+}
+
 std::optional<Quantisation> quantiser(const Graph& graph, NodeId id) {
   if (id == kNoNode || !graph.node(id).is("QuantizeLinear")) return std::nullopt;
   const Node& node = graph.node(id);

@@ -28,6 +28,11 @@ struct Dequantised {
 std::optional<Dequantised> dequantised(const Graph& graph, ValueId value);
 /// The same, with one scale for the tensor.
 std::optional<Dequantised> dequantised_tensor(const Graph& graph, ValueId value);
+/// The same, where the scale for the tensor and the zero point are computed, as DynamicQuantizeLinear does.
+struct DynamicallyDequantised {
+  ValueId source, scale, zero;
+};
+std::optional<DynamicallyDequantised> dequantised_dynamically(const Graph& graph, ValueId value);
 /// What a QuantizeLinear of f32 to bytes does, with one known scale for the tensor.
 std::optional<Quantisation> quantiser(const Graph& graph, NodeId id);
 

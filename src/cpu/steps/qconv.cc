@@ -45,7 +45,6 @@ class QConvStep final : public Step {
         kernel_(kernel),
         weights_(std::move(weights)),
         finish_(std::move(finish)),
-        padding_(static_cast<uint8_t>(node.integer("x_zero", 0))),
         number_bytes_(kernel.format == WordFormat::i8 ? 1 : 2),
         part_lines_(part_lines(g, number_bytes_)),
         image_(with_lines(g.shape, part_lines_), g.in_channels(), number_bytes_, folds_kernel_row(g)),
@@ -65,8 +64,10 @@ class QConvStep final : public Step {
 
   Result<void> run(const Bindings& b) const override {
     const auto* x = static_cast<const uint8_t*>(b.at(x_));
-    const QFinish::Bound finish = finish_.bind(b);
-    const auto scratch = [&](int worker) { return static_cast<std::byte*>(b.scratch) + worker * worker_bytes_; };
+    const QFinish::Bound finish = finish_.bind(b, b.scratch);
+    const auto padding = static_cast<uint8_t>(finish_.x_zero(b));
+    std::byte* room = static_cast<std::byte*>(b.scratch) + finish_.scratch_bytes();
+    const auto scratch = [&](int worker) { return room + worker * worker_bytes_; };
     const int64_t lines = g_.batch * g_.shape.out_height, all = g_.groups * panels_;
     const int64_t macs = g_.shape.out_width * g_.shape.taps() * g_.in_per_group * g_.out_channels();  // of a line
     constexpr int64_t kGrainMacs = 1 << 20;
@@ -74,25 +75,30 @@ class QConvStep final : public Step {
                         g_.groups * weights_.group_words * 4, lines * macs};
     if (share_word_rows(kernel_, work, b.pool->size())) {
       b.pool->parallel_for(lines, std::max<int64_t>(1, kGrainMacs / macs), [&](int64_t begin, int64_t end, int worker) {
-        parts(x, finish, begin, end, 0, all, scratch(worker));
+        parts({x, padding}, finish, begin, end, 0, all, scratch(worker));
       });
     } else {
       const int64_t grain = std::max<int64_t>(1, kGrainMacs * all / (lines * macs));
       b.pool->parallel_for(all, grain, [&](int64_t begin, int64_t end, int worker) {
-        parts(x, finish, 0, lines, begin, end, scratch(worker));
+        parts({x, padding}, finish, 0, lines, begin, end, scratch(worker));
       });
     }
     return {};
   }
   std::string kernel() const override { return std::string("conv_") + kernel_.name; }
-  int64_t scratch_bytes() const override { return threads_ * worker_bytes_; }
+  int64_t scratch_bytes() const override { return finish_.scratch_bytes() + threads_ * worker_bytes_; }
   bool may_overwrite(size_t input) const override { return input == 5 && finish_.may_overwrite_residual(); }
 
  private:
+  struct Image {
+    const uint8_t* bytes;
+    uint8_t padding;  // what stands for 0
+  };
+
   int64_t rows_of(int64_t lines) const { return (lines - 1) * image_.pitch() + g_.shape.out_width; }
 
   /// Output lines [begin, end) of the batch, panels [first, last) counted through the groups.
-  void parts(const uint8_t* x, const QFinish::Bound& finish, int64_t begin, int64_t end, int64_t first, int64_t last,
+  void parts(const Image& x, const QFinish::Bound& finish, int64_t begin, int64_t end, int64_t first, int64_t last,
              std::byte* scratch) const {
     const int64_t height = g_.shape.out_height;
     std::fill_n(scratch + image_.bytes(), image_bytes_ - image_.bytes(), std::byte{0});
@@ -110,17 +116,17 @@ class QConvStep final : public Step {
     }
   }
 
-  void copy_part(const uint8_t* x, int64_t image, int64_t first, std::byte* to) const {
+  void copy_part(const Image& x, int64_t image, int64_t first, std::byte* to) const {
     const int64_t channels = g_.in_channels();
-    const uint8_t* from = x + image * g_.shape.in_height * g_.shape.in_width * channels;
+    const uint8_t* from = x.bytes + image * g_.shape.in_height * g_.shape.in_width * channels;
     const bool bytes = number_bytes_ == 1;
     image_.fill(
         first, to,
         [&](std::byte* line, int64_t pixels) {
           if (bytes)
-            std::memset(line, padding_, static_cast<size_t>(pixels * channels));
+            std::memset(line, x.padding, static_cast<size_t>(pixels * channels));
           else
-            std::fill_n(reinterpret_cast<int16_t*>(line), pixels * channels, int16_t{padding_});
+            std::fill_n(reinterpret_cast<int16_t*>(line), pixels * channels, int16_t{x.padding});
         },
         [&](int64_t y, int64_t column, std::byte* line, int64_t pixels) {
           const uint8_t* row = from + (y * g_.shape.in_width + column) * channels;
@@ -170,7 +176,6 @@ class QConvStep final : public Step {
   const kernels::WordKernel& kernel_;
   QWeights weights_;
   QFinish finish_;
-  uint8_t padding_;
   int64_t number_bytes_, part_lines_;
   PhasedImage image_;
   int64_t panels_, words_;

@@ -43,6 +43,49 @@ class QuantizeStep final : public Step {
   bool to_bytes_;
 };
 
+/// DynamicQuantizeLinear: the range is found first.
+class DynamicQuantizeStep final : public Step {
+ public:
+  explicit DynamicQuantizeStep(const LowerNode& node)
+      : x_(node.in(0)),
+        y_(node.out()),
+        scale_(node.out(1)),
+        zero_(node.out(2)),
+        n_(element_count(node.shape(0))),
+        threads_(std::max(node.threads, 1)) {}
+
+  Result<void> run(const Bindings& b) const override {
+    const float* x = b.f32(x_);
+    auto* bounds = static_cast<float*>(b.scratch);
+    std::fill_n(bounds, threads_ * kApart, 0.0f);
+    b.pool->parallel_for(n_, kGrain, [&](int64_t begin, int64_t end, int worker) {
+      kernels::least_and_most(x + begin, end - begin, bounds + worker * kApart, bounds + worker * kApart + 1);
+    });
+    float least = 0, most = 0;
+    for (int w = 0; w < threads_; ++w) {
+      least = std::min(least, bounds[w * kApart]);
+      most = std::max(most, bounds[w * kApart + 1]);
+    }
+    const float scale = least == most ? 1.0f : (most - least) / 255.0f, low = 0.0f - least;
+    uint8_t zero = 0;
+    kernels::quantize_row(&low, scale, {}, &zero, 1);
+    b.pool->parallel_for(n_, kGrain, [&](int64_t begin, int64_t end, int) {
+      kernels::quantize_row(x + begin, scale, {zero, 0, 255}, bytes_at_mutable(b, y_) + begin, end - begin);
+    });
+    *b.f32_mutable(scale_) = scale;
+    *bytes_at_mutable(b, zero_) = zero;
+    return {};
+  }
+  std::string kernel() const override { return "dynamic_quantize"; }
+  int64_t scratch_bytes() const override { return threads_ * kApart * 4; }
+
+ private:
+  static constexpr int64_t kApart = 16;  // floats from a worker's bounds to the next's
+  ValueId x_, y_, scale_, zero_;
+  int64_t n_;
+  int threads_;
+};
+
 class QLookupStep final : public Step {
  public:
   explicit QLookupStep(const LowerNode& node)
@@ -132,6 +175,13 @@ StepPtr make_quantize_step(const LowerNode& node) {
     return nullptr;
   return std::make_unique<QuantizeStep>(node, scale->data<float>()[0],
                                         zero != nullptr ? int32_t{zero->data<uint8_t>()[0]} : 0, to_bytes);
+}
+
+StepPtr make_dynamic_quantize_step(const LowerNode& node) {
+  if (node.inputs[0].dtype != DType::f32 || node.node.outputs.size() != 3) return nullptr;
+  for (ValueId v : node.node.outputs)
+    if (v == kNoValue) return nullptr;
+  return std::make_unique<DynamicQuantizeStep>(node);
 }
 
 StepPtr make_qlookup_step(const LowerNode& node) {

@@ -61,8 +61,9 @@ class QLinearStep final : public Step {
 
   Result<void> run(const Bindings& b) const override {
     const auto* a = static_cast<const uint8_t*>(b.at(a_));
-    const QFinish::Bound finish = finish_.bind(b);
-    const auto scratch = [&](int worker) { return static_cast<std::byte*>(b.scratch) + worker * worker_bytes_; };
+    const QFinish::Bound finish = finish_.bind(b, b.scratch);
+    std::byte* room = static_cast<std::byte*>(b.scratch) + finish_.scratch_bytes();
+    const auto scratch = [&](int worker) { return room + worker * worker_bytes_; };
     const int64_t tiles = ceil_div(rows_, 16), macs = depth_ * columns_;
     constexpr int64_t kGrainMacs = 1 << 20;  // multiply-adds that are worth a thread
     const WordWork work{tiles, panels_, rows_ * depth_, panels_ * kernel_.columns * words_ * 4, rows_ * macs};
@@ -80,7 +81,7 @@ class QLinearStep final : public Step {
     return {};
   }
   std::string kernel() const override { return kernel_.name; }
-  int64_t scratch_bytes() const override { return threads_ * worker_bytes_; }
+  int64_t scratch_bytes() const override { return finish_.scratch_bytes() + threads_ * worker_bytes_; }
   // Each element of a residual is read right before its place is written.
   bool may_overwrite(size_t input) const override { return input == 5 && finish_.may_overwrite_residual(); }
 

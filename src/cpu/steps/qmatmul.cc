@@ -79,25 +79,36 @@ class QMatMulStep final : public Step {
     const int64_t width = kernel_.columns, per_word = kernels::numbers_per_word(kernel_.format);
     for (int64_t p = 0; p < panels_; ++p) {
       const int64_t n0 = p * width, valid = std::min(width, g_.columns - n0);
-      int32_t* sums = correction + n0;
-      std::fill_n(sums, width, 0);
       for (int64_t w = 0; w < words_; ++w, panel += width) {
-        std::memset(panel, 0, static_cast<size_t>(width) * 4);
-        const int64_t count = std::min(per_word, g_.inner - w * per_word);
-        for (int64_t j = 0; j < count; ++j) {
-          const uint8_t* row = b + (w * per_word + j) * g_.columns + n0;
-          if (per_word == 4)
-            for (int64_t n = 0; n < valid; ++n) panel[n] |= uint32_t{static_cast<uint8_t>(row[n] ^ 0x80)} << (8 * j);
-          else
-            for (int64_t n = 0; n < valid; ++n)
-              panel[n] |= uint32_t{static_cast<uint16_t>(int{row[n]} - 128)} << (16 * j);
-          for (int64_t n = 0; n < valid; ++n) sums[n] += int{row[n]} - 128;
-        }
+        const int64_t first = w * per_word;
+        if (valid < width || first >= g_.inner) std::fill_n(panel, width, 0u);
+        if (first >= g_.inner) continue;
+        if (kernel_.format == WordFormat::i8)
+          pack_bytes(b + n0, first, valid, panel);
+        else
+          pack_shorts(b + n0, first, valid, panel);
       }
+      int32_t* sums = correction + n0;
+      kernels::sum_byte_rows(b + n0, g_.inner, g_.columns, valid, sums);
       for (int64_t n = 0; n < valid; ++n)
-        sums[n] = static_cast<int32_t>(g_.inner * x_zero_ * w_zero_ - int64_t{x_zero_} * sums[n]);
+        sums[n] = static_cast<int32_t>(g_.inner * x_zero_ * w_zero_ - x_zero_ * (sums[n] - 128 * g_.inner));
     }
-    pack_ones(kernel_, 1, g_.inner, panel);
+    if (w_zero_ != 0) pack_ones(kernel_, 1, g_.inner, panel);
+  }
+
+  void pack_bytes(const uint8_t* b, int64_t first, int64_t n, uint32_t* to) const {
+    uint8_t none[64];  // no panel is wider
+    std::memset(none, 0x80, sizeof none);
+    const uint8_t* rows[4];
+    for (int64_t j = 0; j < 4; ++j) rows[j] = first + j < g_.inner ? b + (first + j) * g_.columns : none;
+    kernels::interleave_signed(rows, n, to);
+  }
+
+  void pack_shorts(const uint8_t* b, int64_t first, int64_t n, uint32_t* to) const {
+    const auto number = [&](int64_t k, int64_t i) {
+      return k < g_.inner ? uint32_t{static_cast<uint16_t>(int{b[k * g_.columns + i]} - 128)} : 0u;
+    };
+    for (int64_t i = 0; i < n; ++i) to[i] = number(first, i) | number(first + 1, i) << 16;
   }
 
   void multiply(const uint8_t* a, QFinish::Bound finish, int64_t product, std::byte* scratch) const {
@@ -155,7 +166,7 @@ class QMatMulStep final : public Step {
 
 StepPtr make_qmatmul_step(const LowerNode& node) {
   if (node.inputs[0].dtype != DType::u8 || node.inputs[1].dtype != DType::u8 || node.has(3) ||
-      node.integer("transpose_b", 0) != 0)
+      node.integer("transpose_b", 0) != 0 || node.has(8) || kernels::i8_kernel().columns > 64)
     return nullptr;
   auto g = ops::resolve_matmul(node.shape(0), node.shape(1));
   if (!g.ok() || node.shape(0).size() < 2) return nullptr;

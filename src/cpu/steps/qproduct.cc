@@ -66,10 +66,9 @@ Result<QWeights> pack_q_weights(const LowerNode& node, const kernels::WordKernel
     return all;
   }));
   made.correction = FOVEA_TRY(Tensor::allocate(DType::i32, {s.groups * s.columns}));
-  const int64_t x_zero = node.integer("x_zero", 0);
   for (int64_t n = 0; n < s.groups * s.columns; ++n)
-    made.correction.mutable_view().as<int32_t>()[n] = static_cast<int32_t>(
-        static_cast<uint32_t>(s.taps * s.depth * x_zero * made.w_zero - x_zero * sums.data<int32_t>()[n]));
+    made.correction.mutable_view().as<int32_t>()[n] =
+        static_cast<int32_t>(static_cast<uint32_t>(s.taps * s.depth * made.w_zero - sums.data<int32_t>()[n]));
   return made;
 }
 
@@ -92,9 +91,18 @@ std::optional<QFinish> QFinish::make(const LowerNode& node, const Tensor* correc
   if (offset != nullptr) q.offset_ = *offset;
   auto sums = Tensor::allocate(DType::i32, {q.columns_});
   if (!sums.ok()) return std::nullopt;
+  q.x_zero_ = static_cast<int32_t>(node.integer("x_zero", 0));
+  q.x_scale_ = node.in(8);
+  q.x_zero_value_ = node.in(9);
+  if (q.x_scale_ != kNoValue || q.x_zero_value_ != kNoValue) {
+    if (q.x_scale_ == kNoValue || q.x_zero_value_ == kNoValue || correction == nullptr) return std::nullopt;
+    q.unit_ = *correction;
+    if (bias != nullptr) q.bias_ = *bias;
+  }
   for (int64_t n = 0; n < q.columns_; ++n)
-    sums->mutable_view().as<uint32_t>()[n] = (correction != nullptr ? correction->data<uint32_t>()[n] : 0) +
-                                             (bias != nullptr ? bias->data<uint32_t>()[n] : 0);
+    sums->mutable_view().as<uint32_t>()[n] =
+        (correction != nullptr ? correction->data<uint32_t>()[n] * static_cast<uint32_t>(q.x_zero_) : 0) +
+        (bias != nullptr ? bias->data<uint32_t>()[n] : 0);
   q.correction_ = std::move(sums).value();
   const auto activation = fused_activation(node);
   if (!activation) return std::nullopt;
@@ -122,7 +130,7 @@ std::optional<QFinish> QFinish::make(const LowerNode& node, const Tensor* correc
   if ((node.has(6) && row == nullptr) || (node.has(7) && table == nullptr)) return std::nullopt;
   if (row != nullptr) q.row_ = *row;
   if (table != nullptr) q.table_ = *table;
-  q.form_.bounded = q.is_bounded();
+  q.form_.bounded = q.x_scale_ == kNoValue && q.is_bounded();
   q.y_ = node.out();
   return q;
 }
@@ -138,10 +146,21 @@ bool QFinish::is_bounded() const {
          small(form_.row_stage.scale) && small(form_.inner_stage.scale) && small(form_.residual_scale);
 }
 
-QFinish::Bound QFinish::bind(const Bindings& b) const {
+QFinish::Bound QFinish::bind(const Bindings& b, void* scratch) const {
   Bound bound{form_, nullptr, nullptr, columns_};
   bound.form.correction = correction_.data<int32_t>();
   bound.form.multiplier = multiplier_.data<float>();
+  if (x_scale_ != kNoValue) {
+    auto* correction = static_cast<uint32_t*>(scratch);
+    auto* multiplier = reinterpret_cast<float*>(correction + columns_);
+    const auto zero = static_cast<uint32_t>(x_zero(b));
+    for (int64_t n = 0; n < columns_; ++n) {
+      correction[n] = unit_.data<uint32_t>()[n] * zero + (bias_.raw() != nullptr ? bias_.data<uint32_t>()[n] : 0);
+      multiplier[n] = b.f32(x_scale_)[0] * multiplier_.data<float>()[n];
+    }
+    bound.form.correction = reinterpret_cast<const int32_t*>(correction);
+    bound.form.multiplier = multiplier;
+  }
   if (offset_.raw() != nullptr) bound.form.offset = offset_.data<float>();
   if (row_.raw() != nullptr) bound.form.row = row_.data<float>();
   if (table_.raw() != nullptr) bound.form.table = table_.data<uint8_t>();

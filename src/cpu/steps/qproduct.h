@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "base/checked.h"
 #include "cpu/lower.h"
 #include "kernels/quantize.h"
 #include "kernels/word_gemm.h"
@@ -22,7 +23,7 @@ struct QWeightSource {
 /// point is left, a group has one more panel whose first column is 1: it sums the rows.
 struct QWeights {
   Tensor packed;
-  Tensor correction;   // i32 {groups * columns}: what the zero points of both sides make, a row's own sum apart
+  Tensor correction;   // i32 {groups * columns}: what each unit of x's zero point makes, a row's own sum apart
   int32_t w_zero = 0;  // of the packed numbers
   int64_t panels = 0, group_words = 0;
 
@@ -37,7 +38,7 @@ void pack_ones(const kernels::WordKernel& kernel, int64_t taps, int64_t depth, u
 class QFinish {
  public:
   /// nullopt for what kernels lack: other types than u8 and f32, operands that are not constant where they must be.
-  /// `correction`: of the weights, i32 {columns}, to which the bias is added.
+  /// `correction`: i32 {columns}, what each unit of x's zero point adds to the sums; nullptr where that is the step's.
   static std::optional<QFinish> make(const LowerNode& node, const Tensor* correction);
 
   /// Addresses of one run.
@@ -64,7 +65,13 @@ class QFinish {
                            floats != nullptr ? floats + at : nullptr, columns);
     }
   };
-  Bound bind(const Bindings& b) const;
+  /// `scratch`: scratch_bytes() of it, for what depends on a computed scale of x.
+  Bound bind(const Bindings& b, void* scratch = nullptr) const;
+  int64_t scratch_bytes() const { return x_scale_ == kNoValue ? 0 : round_up(columns_ * 8, 64); }
+  /// The zero point of x in this run.
+  int32_t x_zero(const Bindings& b) const {
+    return x_zero_value_ == kNoValue ? x_zero_ : *static_cast<const uint8_t*>(b.at(x_zero_value_));
+  }
   bool reads_residual() const { return residual_ != kNoValue; }
   /// Whether the residual's place can take the result.
   bool may_overwrite_residual() const { return reads_residual() && residual_is_bytes_ != to_floats_; }
@@ -74,6 +81,9 @@ class QFinish {
 
   kernels::SumsFinish form_;
   Tensor correction_, multiplier_, offset_, row_, table_;
+  Tensor unit_, bias_;  // of what the correction is made, where the zero point of x is computed
+  int32_t x_zero_ = 0;
+  ValueId x_scale_ = kNoValue, x_zero_value_ = kNoValue;
   ValueId residual_ = kNoValue, y_ = kNoValue;
   bool residual_is_bytes_ = false, to_floats_ = false;
   int64_t columns_ = 0;

@@ -137,6 +137,17 @@ TEST(QuantisedSteps, ProductsOfTwoComputedOperands) {
   EXPECT_THAT(ran, Not(HasSubstr("reference")));
 }
 
+TEST(QuantisedSteps, ScalesThatAreComputed) {
+  const std::string ran = expect_same_bits(R"(graph (f32[2,9,11,24] x) -> (y, z, q, s, zero) {
+    w = constant i8[40,24,3,3] random(1)  u = constant u8[24,33] random(2)  m = constant f32[40] fill(0.0007)
+    n = constant f32[33] fill(0.002)  b = constant i32[40] fill(531)  o = constant f32[33] random(3)
+    q, s, zero = DynamicQuantizeLinear@11(x)
+    y = fovea.QConv@1(q, w, m, b, _, _, _, _, s, zero) {pads=[1, 1, 1, 1], output="f32"}
+    z = fovea.QMatMul@1(q, u, n, _, o, _, _, _, s, zero) {w_zero=120, output="u8", y_zero=30}
+  })");
+  EXPECT_THAT(ran, Not(HasSubstr("reference")));
+}
+
 TEST(QuantisedSteps, ElementwiseFunctionsAndPools) {
   const std::string ran = expect_same_bits(R"(graph (u8[2,7,9,20] x, u8[2,7,9,20] r, u8[2,1,1,20] s, f32[20] f)
       -> (a, b, c, d, e, g, h, i, j) {
