@@ -117,8 +117,6 @@ void Bench::measure_machine_once() {
     machine.peaks.insert(machine.peaks.end(), peaks.begin(), peaks.end());
   }
   machine.memory_gb_per_s = measure_memory_gb_per_s(std::ranges::max(options_.threads));
-  if (cpu_features().amx_bf16)
-    note("this CPU has matrix tiles (AMX), whose peak is not measured: shares may exceed 100 %");
 }
 
 void Bench::fail_all(const std::filesystem::path& path, std::optional<int64_t> batch, const Error& error) {

@@ -10,6 +10,8 @@ const PeakLoop* peak_loop(PeakFormat format) {
   const CpuFeatures& cpu = cpu_features();
 #if defined(FOVEA_AVX512)
   if (active_isa() == Isa::avx512) {
+    if (format == PeakFormat::bf16 && cpu.amx_bf16) return &amx::kPeakBf16;
+    if (format == PeakFormat::int8 && cpu.amx_int8) return &amx::kPeakInt8;
     if (format == PeakFormat::bf16 && cpu.avx512_bf16) return &avx512::kPeakBf16;
     if (format == PeakFormat::int8) return cpu.avx512_vnni ? &avx512::kPeakInt8Vnni : &avx512::kPeakInt8;
     return &avx512::kPeakFp32;

@@ -16,7 +16,7 @@ struct PeakLoop {
 };
 
 /// The fastest loop of the active instruction set; nullptr where it has no instruction for int8. A CPU without one for
-/// bf16 widens and uses fp32's: so is its peak. Matrix tiles (AMX) are not measured.
+/// bf16 widens and uses fp32's: so is its peak.
 const PeakLoop* peak_loop(PeakFormat format);
 
 }  // namespace fovea::kernels

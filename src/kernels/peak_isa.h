@@ -14,6 +14,9 @@ extern const PeakLoop kPeakFp32;
 namespace avx2 {
 extern const PeakLoop kPeakFp32, kPeakInt8, kPeakInt8Vnni;
 }
+namespace amx {
+extern const PeakLoop kPeakBf16, kPeakInt8;
+}
 namespace avx512 {
 extern const PeakLoop kPeakFp32, kPeakBf16, kPeakInt8, kPeakInt8Vnni;
 }
