@@ -110,7 +110,7 @@ HWY_INLINE float row_sum(const float* x, int64_t n) {
 }
 
 /// Sum of (x - mean)^2.
-HWY_INLINE float row_deviation(const float* x, float mean, int64_t n) {
+float row_deviation(const float* x, float mean, int64_t n) {
   const V::F m = V::set(mean);
   V::F s0 = V::set(0.0f), s1 = s0;
   int64_t i = 0;
@@ -163,6 +163,39 @@ void add_rows(const float* x, int64_t rows, int64_t stride, int64_t columns, flo
 
 float add_all(const float* x, int64_t n, float factor) { return row_sum(x, n) * factor; }
 
+void add_square_rows(const float* x, int64_t rows, int64_t stride, int64_t columns, float* y) {
+  for_vectors(columns, [&](int64_t c, int64_t count) HWY_ATTR {
+    V::F s0 = V::set(0.0f), s1 = s0;
+    for (int64_t r = 0; r < rows; ++r) {
+      const V::F a = load_some(x + r * stride + c, count);
+      (r % 2 == 0 ? s0 : s1) = V::fma(a, a, r % 2 == 0 ? s0 : s1);
+    }
+    store_some(y + c, count, V::add(s0, s1));
+  });
+}
+
+void scale_shift(const float* x, float scale, float shift, float* y, int64_t n) {
+  const V::F a = V::set(scale), b = V::set(shift);
+  for_vectors(
+      n, [&](int64_t i, int64_t count) HWY_ATTR { store_some(y + i, count, V::fma(load_some(x + i, count), a, b)); });
+}
+
+void columns_softmax(const float* x, int64_t rows, int64_t stride, int64_t columns, float* y) {
+  for_vectors(columns, [&](int64_t c, int64_t count) HWY_ATTR {
+    V::F most = load_some(x + c, count);
+    for (int64_t r = 1; r < rows; ++r) most = V::max(most, load_some(x + r * stride + c, count));
+    V::F total = V::set(0.0f);
+    for (int64_t r = 0; r < rows; ++r) {
+      const V::F e = vector_exp<V>(V::sub(load_some(x + r * stride + c, count), most));
+      total = V::add(total, e);
+      store_some(y + r * stride + c, count, e);
+    }
+    const V::F factor = V::div(V::set(1.0f), total);
+    for (int64_t r = 0; r < rows; ++r)
+      store_some(y + r * stride + c, count, V::mul(load_some(y + r * stride + c, count), factor));
+  });
+}
+
 const char* elementwise_isa() { return hwy::TargetName(HWY_TARGET); }
 
 }  // namespace HWY_NAMESPACE
@@ -180,6 +213,10 @@ HWY_EXPORT(layer_norm);
 HWY_EXPORT(rms_norm);
 HWY_EXPORT(add_rows);
 HWY_EXPORT(add_all);
+HWY_EXPORT(add_square_rows);
+HWY_EXPORT(row_deviation);
+HWY_EXPORT(scale_shift);
+HWY_EXPORT(columns_softmax);
 HWY_EXPORT(elementwise_isa);
 }  // namespace
 
@@ -214,6 +251,22 @@ void rms_norm_row(const float* x, const float* scale, float epsilon, float* y, i
 void sum_rows(const float* x, int64_t rows, int64_t stride, int64_t columns, float factor, float* y) {
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(add_rows)(x, rows, stride, columns, factor, y);
+}
+void sum_square_rows(const float* x, int64_t rows, int64_t stride, int64_t columns, float* y) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(add_square_rows)(x, rows, stride, columns, y);
+}
+float sum_squares(const float* x, float shift, int64_t n) {
+  obey_active_isa();
+  return HWY_DYNAMIC_DISPATCH(row_deviation)(x, shift, n);
+}
+void scale_shift_row(const float* x, float scale, float shift, float* y, int64_t n) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(scale_shift)(x, scale, shift, y, n);
+}
+void softmax_columns(const float* x, int64_t rows, int64_t stride, int64_t columns, float* y) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(columns_softmax)(x, rows, stride, columns, y);
 }
 float sum(const float* x, int64_t n, float factor) {
   obey_active_isa();

@@ -28,6 +28,16 @@ void layer_norm_row(const float* x, const float* scale, const float* bias, float
 /// y = x / sqrt(mean(x^2) + epsilon) * scale. y may be x.
 void rms_norm_row(const float* x, const float* scale, float epsilon, float* y, int64_t n);
 
+/// The same down columns: y[r, c] = exp(x[r, c] - most of column c) / sum of column c, for rows `stride` floats apart.
+/// y may be x.
+void softmax_columns(const float* x, int64_t rows, int64_t stride, int64_t columns, float* y);
+
+/// y = x * scale + shift. y may be x.
+void scale_shift_row(const float* x, float scale, float shift, float* y, int64_t n);
+/// Sum of (x - shift)^2.
+float sum_squares(const float* x, float shift, int64_t n);
+/// y[c] = sum over r of x[r * stride + c]^2.
+void sum_square_rows(const float* x, int64_t rows, int64_t stride, int64_t columns, float* y);
 /// y[c] = factor * sum over r of x[r * stride + c]: the mean over pixels, where rows are pixels.
 void sum_rows(const float* x, int64_t rows, int64_t stride, int64_t columns, float factor, float* y);
 /// factor * sum of x[0, n).

@@ -1,5 +1,6 @@
 // Steps that treat each row of an f32 operand by itself: softmax, normalisations, means.
 #include <algorithm>
+#include <cmath>
 
 #include "base/checked.h"
 #include "cpu/steps/steps.h"
@@ -36,6 +37,34 @@ class SoftmaxStep final : public Step {
  private:
   ValueId x_, y_;
   int64_t length_, rows_;
+};
+
+/// Along an axis behind which others lie: down columns.
+class ColumnSoftmaxStep final : public Step {
+ public:
+  ColumnSoftmaxStep(const LowerNode& node, int64_t outer, int64_t length, int64_t inner)
+      : x_(node.in(0)), y_(node.out()), outer_(outer), length_(length), inner_(inner) {}
+
+  Result<void> run(const Bindings& b) const override {
+    const float* x = b.f32(x_);
+    float* y = b.f32_mutable(y_);
+    // Columns in stretches that fill whole lines of the cache.
+    constexpr int64_t kStretch = 64;
+    const int64_t stretches = ceil_div(inner_, kStretch);
+    b.pool->parallel_for(outer_ * stretches, row_grain(length_ * kStretch), [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t c = i % stretches * kStretch, at = i / stretches * length_ * inner_ + c;
+        kernels::softmax_columns(x + at, length_, inner_, std::min(kStretch, inner_ - c), y + at);
+      }
+    });
+    return {};
+  }
+  std::string kernel() const override { return "column_softmax"; }
+  bool may_overwrite(size_t input) const override { return input == 0; }
+
+ private:
+  ValueId x_, y_;
+  int64_t outer_, length_, inner_;
 };
 
 class NormStep final : public Step {
@@ -89,16 +118,17 @@ class NormStep final : public Step {
   int threads_;
 };
 
-/// y[o, i] = factor * sum over r of x[o, r, i].
+/// y[o, i] = factor * sum over r of x[o, r, i], or the root of the sum of squares.
 class MeanStep final : public Step {
  public:
-  MeanStep(const LowerNode& node, int64_t outer, int64_t reduced, int64_t inner, float factor)
+  MeanStep(const LowerNode& node, int64_t outer, int64_t reduced, int64_t inner, float factor, bool norm)
       : x_(node.in(0)),
         y_(node.out()),
         outer_(outer),
         reduced_(reduced),
         inner_(inner),
         factor_(factor),
+        norm_(norm),
         threads_(std::max(node.threads, 1)),
         shares_rows_(inner > 1 && outer == 1 && threads_ > 1 && reduced * inner >= 2 * kGrain) {}
 
@@ -107,11 +137,15 @@ class MeanStep final : public Step {
     float* y = b.f32_mutable(y_);
     if (shares_rows_) {
       sum_shares(x, static_cast<float*>(b.scratch), y, *b.pool);
+      if (norm_) kernels::activate({kernels::ActivationKind::sqrt, 0, 0}, y, y, inner_);
       return {};
     }
     if (inner_ == 1) {
       b.pool->parallel_for(outer_, row_grain(reduced_), [&](int64_t begin, int64_t end, int) {
-        for (int64_t o = begin; o < end; ++o) y[o] = kernels::sum(x + o * reduced_, reduced_, factor_);
+        for (int64_t o = begin; o < end; ++o) {
+          const float* row = x + o * reduced_;
+          y[o] = norm_ ? std::sqrt(kernels::sum_squares(row, 0, reduced_)) : kernels::sum(row, reduced_, factor_);
+        }
       });
       return {};
     }
@@ -121,23 +155,32 @@ class MeanStep final : public Step {
     b.pool->parallel_for(outer_ * stretches, row_grain(reduced_ * kStretch), [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t o = i / stretches, c = i % stretches * kStretch;
-        kernels::sum_rows(x + o * reduced_ * inner_ + c, reduced_, inner_, std::min(kStretch, inner_ - c), factor_,
-                          y + o * inner_ + c);
+        const int64_t columns = std::min(kStretch, inner_ - c);
+        float* to = y + o * inner_ + c;
+        sum_columns(x + o * reduced_ * inner_ + c, reduced_, columns, to);
+        if (norm_) kernels::activate({kernels::ActivationKind::sqrt, 0, 0}, to, to, columns);
       }
     });
     return {};
   }
-  std::string kernel() const override { return "mean"; }
+  std::string kernel() const override { return norm_ ? "norm" : "mean"; }
   int64_t scratch_bytes() const override { return shares_rows_ ? threads_ * share_floats() * 4 : 0; }
 
  private:
   int64_t share_floats() const { return round_up(inner_, 16); }
 
+  void sum_columns(const float* x, int64_t rows, int64_t columns, float* y) const {
+    if (norm_)
+      kernels::sum_square_rows(x, rows, inner_, columns, y);
+    else
+      kernels::sum_rows(x, rows, inner_, columns, factor_, y);
+  }
+
   /// Each thread adds up the rows that lie in its core's cache, for it wrote them; then the sums are added.
   void sum_shares(const float* x, float* sums, float* y, ThreadPool& pool) const {
     const int64_t grain = row_grain(inner_), floats = share_floats();
     pool.parallel_for(reduced_, grain, [&](int64_t begin, int64_t end, int worker) {
-      kernels::sum_rows(x + begin * inner_, end - begin, inner_, inner_, factor_, sums + worker * floats);
+      sum_columns(x + begin * inner_, end - begin, inner_, sums + worker * floats);
     });
     kernels::sum_rows(sums, pool.parts(reduced_, grain), floats, inner_, 1.0f, y);
   }
@@ -145,6 +188,7 @@ class MeanStep final : public Step {
   ValueId x_, y_;
   int64_t outer_, reduced_, inner_;
   float factor_;
+  bool norm_;
   int threads_;
   bool shares_rows_;
 };
@@ -156,7 +200,13 @@ StepPtr make_softmax_step(const LowerNode& node) {
   const auto rank = static_cast<int64_t>(node.shape(0).size());
   if (op == nullptr || op->kind != ops::Softmax::Kind::soft || !all_f32(node) || rank == 0) return nullptr;
   const int64_t axis = op->axis < 0 ? op->axis + rank : op->axis;
-  if (!op->flatten_rest && axis != rank - 1) return nullptr;
+  if (!op->flatten_rest && axis != rank - 1) {
+    const int64_t inner = ops::extent_product(node.shape(0), axis + 1, rank);
+    const int64_t length = node.shape(0)[static_cast<size_t>(axis)];
+    if (inner > 1)
+      return std::make_unique<ColumnSoftmaxStep>(node, ops::extent_product(node.shape(0), 0, axis), length, inner);
+    return std::make_unique<SoftmaxStep>(node, length);
+  }
   return std::make_unique<SoftmaxStep>(node, ops::extent_product(node.shape(0), axis, rank));
 }
 
@@ -218,7 +268,7 @@ StepPtr make_mean_step(const LowerNode& node) {
   const int64_t reduced = ops::extent_product(shape, first, last + 1);
   return std::make_unique<MeanStep>(node, ops::extent_product(shape, 0, first), reduced,
                                     ops::extent_product(shape, last + 1, rank),
-                                    mean ? 1.0f / static_cast<float>(reduced) : 1.0f);
+                                    mean ? 1.0f / static_cast<float>(reduced) : 1.0f, node.node.is("ReduceL2"));
 }
 
 }  // namespace fovea::cpu

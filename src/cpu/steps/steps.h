@@ -18,9 +18,10 @@ StepPtr make_gate_step(const LowerNode& node);            // fovea.Gate
 StepPtr make_copy_step(const LowerNode& node);            // Transpose, Slice, Split, Concat, Expand
 StepPtr make_unary_step(const LowerNode& node);           // Relu, Sigmoid, Gelu, Clip, ...
 StepPtr make_binary_step(const LowerNode& node);          // Add, Sub, Mul, Div, Min, Max
-StepPtr make_softmax_step(const LowerNode& node);         // Softmax along the last axis
+StepPtr make_softmax_step(const LowerNode& node);         // Softmax
 StepPtr make_norm_step(const LowerNode& node);            // LayerNormalization, RMSNormalization
-StepPtr make_mean_step(const LowerNode& node);            // ReduceMean, ReduceSum, GlobalAveragePool
+StepPtr make_group_norm_step(const LowerNode& node);      // InstanceNormalization, GroupNormalization
+StepPtr make_mean_step(const LowerNode& node);            // ReduceMean, ReduceSum, ReduceL2, GlobalAveragePool
 StepPtr make_linear_step(const LowerNode& node);          // MatMul, Gemm, fovea.MatMul with constant weights
 StepPtr make_bf16_linear_step(const LowerNode& node);     // the same with products in bf16, where asked for
 StepPtr make_matmul_step(const LowerNode& node);          // MatMul of two computed operands
