@@ -136,7 +136,7 @@ Result<void> two_passes(RowSource& source, const FilterTaps& across, const Filte
   return {};
 }
 
-// Along x and y without rounding in between.
+// Along x and y without rounding in between. What overshoots is clipped after each pass, as Pillow does.
 Result<void> single_pass(RowSource& source, const FilterTaps& across, const FilterTaps& down, const RowSink& sink) {
   const int64_t outputs = down.outputs(), width = across.outputs();
   RowPass pass = FOVEA_TRY(RowPass::create(across, source.first_column()));

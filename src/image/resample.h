@@ -31,7 +31,7 @@ struct Rect {
 /// How the pixels of a resized photo are computed.
 enum class ResizeMode : uint8_t {
   exact,        // Pillow's pixels: rounded to bytes between the two passes
-  single_pass,  // not rounded in between. Within 1 level of Pillow's on photos, further on noise
+  single_pass,  // clipped, but not rounded in between: a level from Pillow's at most, on photos
   scaled,       // as single_pass, from a JPEG that was decoded at a fraction of its size where that is enough
 };
 /// "exact", "float", "scaled".

@@ -2,6 +2,7 @@
 // the same bytes.
 #include "kernels/resample.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -50,7 +51,8 @@ void rows_to_floats(const uint8_t* const* in, const ResampleQuads& quads, int64_
   for (int64_t r = 0; r < kResampleRows; ++r)
     for (int64_t i = 0; i < outputs; ++i)
       for (int64_t c = 0; c < 3; ++c)
-        rows[r][4 * i + c] = static_cast<float>(row_sum(in[r], quads, i, c)) * (1.0f / (1 << kResampleBits));
+        rows[r][4 * i + c] =
+            std::clamp(static_cast<float>(row_sum(in[r], quads, i, c)) * (1.0f / (1 << kResampleBits)), 0.0f, 255.0f);
 }
 
 void columns_to_bytes(const uint8_t* const* blocks, const uint32_t* words, int64_t quads, int64_t pixels,
@@ -312,10 +314,12 @@ void rows_to_floats(const uint8_t* const* in, const ResampleQuads& quads, int64_
                     float* const* rows) {
   const hn::Full128<float> pixel;
   const auto unit = hn::Set(kFloats, 1.0f / (1 << kResampleBits));
+  const auto zero = hn::Zero(kFloats), most = hn::Set(kFloats, 255.0f);
   rows_pass(in, quads, outputs, scratch, [&](int64_t i, int64_t group, const Accumulated& sums) HWY_ATTR {
     alignas(64) float values[16];
     for (int64_t v = 0; v < kVectors; ++v) {
-      hn::Store(hn::Mul(hn::ConvertTo(kFloats, sums.vector[v]), unit), kFloats, values);
+      const auto sum = hn::Mul(hn::ConvertTo(kFloats, sums.vector[v]), unit);
+      hn::Store(hn::Min(hn::Max(sum, zero), most), kFloats, values);
       for (int64_t b = 0; b < kVectorBlocks; ++b)
         hn::Store(hn::Load(pixel, values + 4 * b), pixel, rows[group * kGroupRows + 4 * b + v] + 4 * i);
     }

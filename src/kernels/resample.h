@@ -49,7 +49,7 @@ void resample_rows(const uint8_t* const* in, const ResampleQuads& quads, int64_t
 /// Along y: one row of `pixels` RGB pixels from `quads` blocks with the words of each.
 void resample_columns(const uint8_t* const* blocks, const uint32_t* words, int64_t quads, int64_t pixels, uint8_t* rgb);
 
-/// As resample_rows, but neither rounded nor clipped: rows[r] gets 4 * outputs floats, R, G, B and one that means
+/// As resample_rows, clipped but not rounded: rows[r] gets 4 * outputs floats, R, G, B and one that means
 /// nothing.
 void resample_rows_float(const uint8_t* const* in, const ResampleQuads& quads, int64_t outputs, uint8_t* scratch,
                          float* const* rows);
