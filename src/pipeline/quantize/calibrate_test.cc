@@ -66,11 +66,13 @@ TEST_F(CalibrateTest, ObservesWhatTheModelComputes) {
   // The input, computed here.
   const ValueId input = graph_.inputs[0];
   float low = 1e9f, high = -1e9f;
-  for (const Photo& photo : photos_)
-    for (const float v : reader_->read(std::span(&photo, 1))->values<float>()) {
+  for (const Photo& photo : photos_) {
+    const Tensor tensor = *reader_->read(std::span(&photo, 1));
+    for (const float v : tensor.values<float>()) {
       low = std::min(low, v);
       high = std::max(high, v);
     }
+  }
   EXPECT_EQ(calibration.observers.at(input).low, low);
   EXPECT_EQ(calibration.observers.at(input).high, high);
   for (const auto& [value, observer] : calibration.observers) EXPECT_EQ(observer.photos, 4u);
