@@ -67,8 +67,8 @@ TEST_F(CalibrateTest, ObservesWhatTheModelComputes) {
   const ValueId input = graph_.inputs[0];
   float low = 1e9f, high = -1e9f;
   for (const Photo& photo : photos_) {
-    const Tensor pixels = *reader_->read(std::span(&photo, 1));
-    for (const float v : pixels.values<float>()) {
+    const Tensor tensor = *reader_->read(std::span(&photo, 1));
+    for (const float v : tensor.values<float>()) {
       low = std::min(low, v);
       high = std::max(high, v);
     }
