@@ -60,6 +60,9 @@ class Engine {
   /// Does ahead what the first run with inputs of these types would do.
   virtual Result<void> prepare(std::span<const TensorType> inputs) = 0;
 
+  /// The model as a graph, perhaps without the elements of its weights; nullptr where the runtime has none.
+  virtual std::shared_ptr<const Graph> model() const { return nullptr; }
+
   /// What it can say of itself: the options as the runtime reads them back, whether the cache served it.
   virtual std::vector<Fact> facts() const { return {}; }
 };

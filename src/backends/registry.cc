@@ -108,7 +108,7 @@ Result<Choice> choose(std::string_view name) {
 }
 
 bool is_onnx(const std::filesystem::path& model) {
-  constexpr std::string_view kOthers[] = {".pt", ".pth", ".pt2", ".xml", ".so", ".engine", ".plan"};
+  constexpr std::string_view kOthers[] = {".pt", ".pth", ".pt2", ".xml", ".so", ".engine", ".plan", ".fovea"};
   return std::ranges::find(kOthers, model.extension().string()) == std::end(kOthers);
 }
 

@@ -21,6 +21,10 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
 
+  /// Gives the memory of whole pages within these bytes back, if they lie in a mapped file: who reads them again gets
+  /// them from the file. Elsewhere it does nothing.
+  static void release_pages(const void* bytes, size_t size);
+
  private:
   MappedFile() = default;
   const std::byte* data_ = nullptr;

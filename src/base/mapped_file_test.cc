@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -51,6 +53,23 @@ TEST_F(MappedFileTest, FoldersAndFifosAreRefusedAtOnce) {
   ASSERT_EQ(mkfifo((folder_ / "fifo").c_str(), 0600), 0);
   EXPECT_EQ(MappedFile::open(folder_ / "fifo").error().code, ErrorCode::invalid_argument);
   EXPECT_FALSE(MappedFile::open("/dev/zero").ok());
+}
+
+TEST_F(MappedFileTest, ReleasedPagesAreReadAgain) {
+  const std::string text(1 << 20, 'x');
+  std::ofstream(folder_ / "big") << text;
+  const auto file = MappedFile::open(folder_ / "big");
+  ASSERT_TRUE(file.ok());
+  const std::byte* bytes = (*file)->bytes().data();
+  EXPECT_EQ(bytes[70000], std::byte{'x'});
+  MappedFile::release_pages(bytes + 5, (*file)->bytes().size() - 10);
+  EXPECT_EQ(bytes[70000], std::byte{'x'});
+}
+
+TEST_F(MappedFileTest, OtherMemoryIsNotReleased) {
+  std::vector<char> mine(1 << 20, 'y');
+  MappedFile::release_pages(mine.data(), mine.size());
+  EXPECT_EQ(std::count(mine.begin(), mine.end(), 'y'), 1 << 20);
 }
 
 }  // namespace

@@ -54,6 +54,7 @@ Way own_way(const BenchOptions& options, const std::string& backend, const std::
   for (const std::string& setting : settings) way.argv.insert(way.argv.end(), {"-O", setting});
   if (with_cache && !options.cache.empty()) way.argv.insert(way.argv.end(), {"--cache", options.cache.string()});
   way.shown = fmt::format("fovea {}", fmt::join(way.argv.begin() + 1, way.argv.end(), " "));
+  if (!with_cache || options.cache.empty()) way.argv.emplace_back("--no-cache");  // whatever the environment says
   return way;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "backends/native/native.h"
 #include "base/error.h"
 #include "passes/specialise.h"
 #include "pipeline/inspect.h"
@@ -68,6 +69,31 @@ Result<void> examine_onnx(ModelCase& model, const pipeline::InputShapes& shapes,
   return {};
 }
 
+/// The inputs that its first plan is for, or the one of this batch.
+Result<void> examine_engine_file(ModelCase& model, const pipeline::InputShapes& shapes, std::optional<int64_t> batch) {
+  const auto facts = FOVEA_TRY(backends::read_engine_file(model.path));
+  model.disk_mb = 1e-6 * static_cast<double>(facts.file.bytes);
+  if (!facts.model) return invalid_model("{}", facts.unfit).at(model.path.string());
+  const std::vector<ValueId> fed = passes::fed_inputs(*facts.model);
+  const auto fits = [&](const cpu::Engine::PlanSummary& plan) {
+    bool good = plan.inputs.size() == fed.size();
+    for (size_t i = 0; good && i < fed.size(); ++i) {
+      const Shape& shape = plan.inputs[i].shape;
+      const auto wanted = shapes.find(facts.model->value(fed[i]).name);
+      good = (wanted == shapes.end() || wanted->second == shape) && (!batch || shape.empty() || shape[0] == *batch);
+    }
+    return good;
+  };
+  const auto plan = std::ranges::find_if(facts.file.plans, fits);
+  if (plan == facts.file.plans.end())
+    return invalid_argument("the engine file has no plan for inputs of this size")
+        .at(model.path.string())
+        .with_fix("fovea inspect lists its plans");
+  model.weight_bytes = static_cast<double>(plan->packed_bytes);
+  for (size_t i = 0; i < fed.size(); ++i) model.inputs.emplace_back(facts.model->value(fed[i]).name, plan->inputs[i]);
+  return {};
+}
+
 }  // namespace
 
 Result<ModelCase> examine_case(const std::filesystem::path& path, const pipeline::InputShapes& shapes,
@@ -78,6 +104,8 @@ Result<ModelCase> examine_case(const std::filesystem::path& path, const pipeline
   model.name = path.stem().string();
   if (path.extension() == ".onnx") {
     FOVEA_TRY_AT(path.string(), examine_onnx(model, shapes, batch));
+  } else if (cpu::is_engine_file(path)) {
+    FOVEA_TRY(examine_engine_file(model, shapes, batch));
   } else {
     const auto bytes = std::filesystem::file_size(path, failed);
     if (failed) return not_found("{}", failed.message()).at(path.string());

@@ -22,6 +22,7 @@ Command add_inspect(CLI::App& app);
 Command add_bake(CLI::App& app);
 Command add_quantize(CLI::App& app);
 Command add_table(CLI::App& app);
+Command add_compile(CLI::App& app);
 Command add_bench(CLI::App& app);
 Command add_bench_worker(CLI::App& app);
 Command add_doctor(CLI::App& app);

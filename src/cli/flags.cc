@@ -1,7 +1,9 @@
 #include "cli/flags.h"
 
 #include <charconv>
+#include <cstdlib>
 
+#include "backends/native/engine_cache.h"
 #include "base/error.h"
 #include "tasks/read_recipe.h"
 
@@ -78,25 +80,36 @@ void add_format_flag(CLI::App& app, Format& format, bool with_csv) {
       ->option_text("FORM");
 }
 
-void EngineFlags::add_to(CLI::App& app) {
-  app.add_option("--backend", backend, "what runs the model; fovea doctor lists them")->option_text("NAME[:DEVICE]");
-  app.add_option("-O", options, "an option of the backend; may be repeated")
-      ->option_text("KEY=VALUE")
-      ->allow_extra_args(false);
+void add_precision_flag(CLI::App& app, Precision& precision) {
   const std::map<std::string, Precision> names = {
       {"fp32", Precision::fp32}, {"bf16", Precision::bf16}, {"fp16", Precision::fp16}, {"int8", Precision::int8}};
   app.add_option("--precision", precision, "fp32 (default), bf16, fp16 or int8, where the backend has it")
       ->transform(CLI::Transformer(names))
       ->option_text("P");
+}
+
+void EngineFlags::add_to(CLI::App& app) {
+  app.add_option("--backend", backend, "what runs the model; fovea doctor lists them")->option_text("NAME[:DEVICE]");
+  app.add_option("-O", options, "an option of the backend; may be repeated")
+      ->option_text("KEY=VALUE")
+      ->allow_extra_args(false);
+  add_precision_flag(app, precision);
   app.add_option("--threads", threads, "default: the cores that the system grants")
       ->check(CLI::Range(1, 1024))
       ->option_text("N");
-  app.add_option("--cache", cache, "folder where the backend keeps compiled engines, if it has any")
-      ->option_text("DIR");
+  app.add_option("--cache", cache,
+                 "folder where the backend keeps compiled engines; default: that of the user's caches. FOVEA_CACHE=DIR "
+                 "says the same for every call")
+      ->option_text("DIR|default");
+  app.add_flag("--no-cache", no_cache, "none, whatever FOVEA_CACHE says");
 }
 
 Result<CompileOptions> EngineFlags::compile_options(const pipeline::InputShapes& shapes) const {
-  CompileOptions result{backend, precision, threads, {}, shapes, cache};
+  CompileOptions result{backend, precision, threads, {}, shapes, {}};
+  std::string folder = cache;
+  if (const char* always = std::getenv("FOVEA_CACHE"); folder.empty() && always != nullptr) folder = always;
+  if (folder == "default") folder = backends::default_cache_folder().string();
+  if (!no_cache) result.cache = folder;
   for (const std::string& option : options) {
     const size_t equals = option.find('=');
     if (equals == std::string::npos || equals == 0)

@@ -19,13 +19,17 @@ enum class Format : uint8_t { text, json, csv };
 /// --format, with the forms that the command has.
 void add_format_flag(CLI::App& app, Format& format, bool with_csv);
 
-/// --backend, -O, --precision, --threads, --cache.
+/// --precision.
+void add_precision_flag(CLI::App& app, Precision& precision);
+
+/// --backend, -O, --precision, --threads, --cache, --no-cache.
 struct EngineFlags {
   std::string backend = "native";
   std::vector<std::string> options;
   Precision precision = Precision::fp32;
   int threads = 0;
   std::string cache;
+  bool no_cache = false;
 
   void add_to(CLI::App& app);
   /// Error: invalid_argument for an option that is no key=value.

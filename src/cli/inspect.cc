@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "cli/commands.h"
+#include "cli/engine_text.h"
 #include "cli/flags.h"
 #include "cli/load.h"
 #include "cli/output.h"
@@ -213,6 +214,7 @@ void write_json(std::ostream& out, const Findings& findings) {
 }
 
 int inspect(const Options& options, Console& console) {
+  if (cpu::is_engine_file(options.model.path)) return inspect_engine(options.model.path, options.format, console);
   const auto table = table_of(options.model.path);
   if (!table.ok()) return console.fail(table.error(), kModelUnusable);
   if (*table) {

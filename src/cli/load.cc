@@ -38,9 +38,18 @@ Result<std::shared_ptr<backends::Engine>> compile_model(const ModelFlags& model,
                                                         backends::Source& source) {
   const pipeline::InputShapes shapes = FOVEA_TRY(model.input_shapes());
   const CompileOptions options = FOVEA_TRY(engine.compile_options(shapes));
-  FOVEA_TRY(backends::choose(options.backend));
-  source = FOVEA_TRY(load_model(model, shapes));
-  auto compiled = FOVEA_TRY_AT(model.path, backends::compile(source, options));
+  const backends::Choice choice = FOVEA_TRY(backends::choose(options.backend));
+  // The native engine reads the model itself where it may find all in an engine file.
+  const bool native = choice.backend->name() == "native";
+  if (native && !options.cache.empty())
+    source = {model.path, nullptr};
+  else
+    source = FOVEA_TRY(load_model(model, shapes));
+  const bool names_itself = native && !source.graph;  // then errors name the file already
+  auto result = backends::compile(source, options);
+  if (!result.ok()) return names_itself ? result.error() : Error(result.error()).at(model.path);
+  std::shared_ptr<backends::Engine> compiled = std::move(result).value();
+  if (auto known = compiled->model()) source.graph = std::move(known);  // of the native engine, without its weights
   if (!source.graph) source.graph = ports_of(*compiled);
   return compiled;
 }

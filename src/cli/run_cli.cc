@@ -43,9 +43,9 @@ int run_cli(std::vector<std::string> arguments, Console& console) {
   app.footer(kFooter);
   app.require_subcommand(0, 1);
   app.get_formatter()->column_width(34);
-  const std::vector<Command> commands = {
-      add_classify(app), add_run(app),   add_preprocess(app), add_inspect(app),      add_verify(app), add_bake(app),
-      add_quantize(app), add_table(app), add_bench(app),      add_bench_worker(app), add_doctor(app)};
+  const std::vector<Command> commands = {add_classify(app), add_run(app),   add_preprocess(app),   add_inspect(app),
+                                         add_verify(app),   add_bake(app),  add_quantize(app),     add_table(app),
+                                         add_compile(app),  add_bench(app), add_bench_worker(app), add_doctor(app)};
   for (const Command& command : commands) {
     command.app->add_flag("-q,--quiet", console.quiet, "errors only on stderr");
     command.app->add_flag("-v,--verbose", console.verbose, "more on stderr");

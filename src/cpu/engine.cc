@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <mutex>
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
+#include "base/mapped_file.h"
 #include "base/system.h"
+#include "cpu/absent_weights.h"
+#include "cpu/plan_image.h"
 #include "cpu/program.h"
 #include "kernels/word_gemm.h"
 #include "passes/pipeline.h"
@@ -71,23 +76,119 @@ struct Engine::Impl {
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
 
+namespace {
+
+std::shared_ptr<Program::Shared> share(const EngineOptions& options) {
+  auto shared = std::make_shared<Program::Shared>();
+  shared->options = options;
+  if (options.threads < 1) shared->options.threads = granted_cores();
+  return shared;
+}
+
+/// What is done once a model.
+Result<Graph> rewrite_once(Graph graph, const EngineOptions& options) {
+  if (!options.fast_kernels) return graph;
+  FOVEA_TRY(passes::fold_constants(graph));
+  FOVEA_TRY(passes::run_pipeline(graph, passes::Stage::once, nullptr));
+  drop_unused_constants(graph);
+  return graph;
+}
+
+/// The program's graph, should it need it again.
+Program::Remake remake(const EngineOptions& options) {
+  if (!options.reload) return nullptr;
+  return [options]() -> Result<Graph> { return rewrite_once(FOVEA_TRY(options.reload()), options); };
+}
+
+std::string shapes_text(std::span<const TensorType> types) {
+  std::string text;
+  for (const TensorType& type : types) text += (text.empty() ? "" : ", ") + to_string(type);
+  return text;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Engine>> Engine::compile(std::shared_ptr<const Graph> graph, const EngineOptions& options) {
   auto impl = std::make_unique<Impl>();
-  impl->graph = std::move(graph);
+  impl->shared = share(options);
+  Graph once = *graph;
+  if (options.reload)
+    impl->graph = std::make_shared<const Graph>(FOVEA_TRY(without_weights(*graph)));
+  else
+    impl->graph = graph;
   impl->fed = passes::fed_inputs(*impl->graph);
-  impl->shared = std::make_shared<Program::Shared>();
-  impl->shared->options = options;
-  if (options.threads < 1) impl->shared->options.threads = granted_cores();
-  Graph once = *impl->graph;
-  if (options.fast_kernels) {
-    FOVEA_TRY(passes::fold_constants(once));
-    FOVEA_TRY(passes::run_pipeline(once, passes::Stage::once, nullptr));
-  }
-  impl->program = FOVEA_TRY(Program::make(std::move(once), impl->shared, options.max_plans));
+  const auto weights = options.reload ? large_constants(once) : std::vector<std::span<const std::byte>>();
+  graph.reset();  // folded weights take the place of the model's
+  once = FOVEA_TRY(rewrite_once(std::move(once), options));
+  for (const auto& bytes : weights) MappedFile::release_pages(bytes.data(), bytes.size());
+  impl->program = FOVEA_TRY(Program::make(std::move(once), impl->shared, options.max_plans, remake(options)));
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 
+Result<std::unique_ptr<Engine>> Engine::load(const EngineFile& file, const EngineOptions& options,
+                                             const std::function<Result<void>(Graph&)>& adjust) {
+  auto impl = std::make_unique<Impl>();
+  impl->shared = share(options);
+  Loaded loaded = FOVEA_TRY_AT(file.path().string(), load_image(file, impl->shared->weights, impl->shared->options));
+  std::vector<std::string> shapes;
+  for (const auto& plan : loaded.plans) {
+    std::vector<TensorType> types;
+    for (ValueId v : passes::fed_inputs(plan->graph())) types.push_back(*plan->graph().value(v).type.concrete());
+    shapes.push_back(shapes_text(types));
+  }
+  auto again = remake(options);
+  if (!again)
+    again = [where = file.path().string(), shapes]() -> Result<Graph> {
+      return invalid_argument("the engine file has no plan for inputs of this size, only for {}",
+                              fmt::join(shapes, "; "))
+          .at(where)
+          .with_fix("compile the model for this size, too: fovea compile --shape, or --batch");
+    };
+  if (!options.reload && loaded.plans.size() == 1) {  // only inputs of this size can come
+    const Graph& plan = loaded.plans.front()->graph();
+    const auto given = passes::fed_inputs(plan), declared = passes::fed_inputs(loaded.model);
+    for (size_t i = 0; i < std::min(given.size(), declared.size()); ++i)
+      loaded.model.set_type(declared[i], plan.value(given[i]).type);
+  }
+  if (adjust) FOVEA_TRY(adjust(loaded.model));
+  impl->graph = std::make_shared<const Graph>(std::move(loaded.model));
+  impl->fed = passes::fed_inputs(*impl->graph);
+  for (const auto& plan : loaded.plans)
+    if (passes::fed_inputs(plan->graph()).size() != impl->fed.size() ||
+        plan->graph().outputs.size() != impl->graph->outputs.size())
+      return invalid_model("its plans and its model have not the same inputs and outputs").at(file.path().string());
+  impl->program = Program::of_plans(std::move(loaded.plans), impl->shared, options.max_plans, std::move(again));
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+Result<void> Engine::save(const std::filesystem::path& path, const EngineKey& key) const {
+  const auto plans = FOVEA_TRY(impl_->program->plans());
+  if (plans.empty()) return invalid_argument("the engine has no plan yet");
+  const Image image = FOVEA_TRY(make_image(*impl_->graph, plans));
+  return write_engine_file(path, key, image.body, image.tensors, threads());
+}
+
+size_t Engine::plan_count() const { return impl_->program->plan_count(); }
+
+std::vector<Engine::PlanSummary> Engine::plans() const {
+  std::vector<PlanSummary> summaries;
+  const auto plans = impl_->program->plans();
+  if (!plans.ok()) return summaries;
+  for (const auto& plan : *plans) {
+    PlanSummary summary;
+    for (ValueId v : passes::fed_inputs(plan->graph()))
+      summary.inputs.push_back(plan->graph().value(v).type.concrete().value_or(TensorType{}));
+    for (size_t i = 0; i < plan->steps(); ++i) summary.kernels.push_back(plan->kernel_of_step(i));
+    summary.arena_bytes = plan->arena_bytes();
+    for (const Plan::Packed& packed : plan->packed())
+      summary.packed_bytes += static_cast<int64_t>(packed.packed.bytes());
+    summaries.push_back(std::move(summary));
+  }
+  return summaries;
+}
+
 const Graph& Engine::graph() const { return *impl_->graph; }
+std::shared_ptr<const Graph> Engine::shared_graph() const { return impl_->graph; }
 int Engine::threads() const { return impl_->shared->options.threads; }
 
 Result<std::vector<Tensor>> Engine::run(std::span<const Tensor> inputs) { return run(inputs, nullptr); }

@@ -2,11 +2,14 @@
 // kept.
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "cpu/engine_file.h"
 #include "fovea/options.h"
 #include "fovea/result.h"
 #include "fovea/tensor.h"
@@ -21,6 +24,9 @@ struct EngineOptions {
   /// f32 sums and f32 between the steps.
   Precision precision = Precision::fp32;
   size_t max_plans = 16;  // specialised plans kept; the least recently used goes
+  /// Reads the model again. With it, the engine lets go of weights once they are packed, and asks for them again should
+  /// inputs of another size come.
+  std::function<Result<Graph>()> reload = nullptr;
 };
 
 /// Whether this CPU, within FOVEA_ISA, has products of bf16. Where it has none, Precision::bf16 computes in f32.
@@ -41,9 +47,31 @@ class Engine {
   /// Error: unsupported or invalid_model where an operator cannot be parsed; what depends on input shapes is only found
   /// when they are known: compile does not guess them.
   static Result<std::unique_ptr<Engine>> compile(std::shared_ptr<const Graph> graph, const EngineOptions& options = {});
+  /// The engine that save() wrote; nothing is packed. Precondition: the file's key says that it was made for this
+  /// machine, these options and this fovea, and its weights were verified. Inputs of other sizes than it has plans for
+  /// need options.reload. `adjust`: changes what the model says of its inputs. Error: invalid_model, unsupported,
+  /// out_of_memory.
+  static Result<std::unique_ptr<Engine>> load(const EngineFile& file, const EngineOptions& options = {},
+                                              const std::function<Result<void>(Graph& model)>& adjust = nullptr);
   ~Engine();
 
+  /// Writes the plans made so far, atomically. Error: unsupported, where sizes depend on data, naming the node;
+  /// invalid_argument without a plan; io.
+  Result<void> save(const std::filesystem::path& path, const EngineKey& key) const;
+
+  /// What an engine file holds of one set of input sizes.
+  struct PlanSummary {
+    std::vector<TensorType> inputs;
+    std::vector<std::string> kernels;  // of the steps, in their order
+    int64_t arena_bytes = 0, packed_bytes = 0;
+  };
+  /// Of the plans made so far; of those that data-dependent sizes end early, none.
+  std::vector<PlanSummary> plans() const;
+  size_t plan_count() const;
+
+  /// The model; where weights were let go (options.reload) or stayed in an engine file, large constants are zeros.
   const Graph& graph() const;
+  std::shared_ptr<const Graph> shared_graph() const;
   int threads() const;
 
   /// One tensor for each graph input without a default, in the order of graph().inputs; the result in the order of

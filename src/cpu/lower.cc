@@ -141,8 +141,11 @@ Result<StepPtr> make_step(const LowerNode& node, bool fast_kernels) {
   const bool any_empty = std::ranges::any_of(node.inputs, empty) || std::ranges::any_of(node.outputs, empty);
   if (fast_kernels && !any_empty)
     for (const Maker& maker : kMakers)
-      if (node.node.is(maker.op_type, maker.domain))
+      if (node.node.is(maker.op_type, maker.domain)) {
+        node.weights.begin_step();  // what a maker that declined took does not count
         if (StepPtr step = maker.make(node)) return step;
+      }
+  node.weights.begin_step();
   return make_reference_step(node);
 }
 

@@ -36,6 +36,8 @@ class PlanMaker {
     types_.resize(slots);
     root_.resize(slots);
     offset_.assign(slots, 0);
+    has_packed_.assign(slots, false);
+    read_directly_.assign(slots, false);
     for (size_t v = 0; v < slots; ++v) {
       if (auto type = plan_->graph_.value(static_cast<ValueId>(v)).type.concrete()) types_[v] = std::move(*type);
       root_[v] = static_cast<ValueId>(v);
@@ -44,6 +46,10 @@ class PlanMaker {
 
   Result<std::unique_ptr<const Plan>> make(const passes::Operators& operators, PackedWeights& weights) {
     FOVEA_TRY(make_steps(operators, weights));
+    if (weights.missing())
+      return invalid_model("the engine file lacks weights that its plan needs").with_fix("compile the model again");
+    drop_packed_sources();
+    weights.finish(options_.threads);
     find_lifetimes();
     place_fixed();
     FOVEA_TRY(place_in_arena());
@@ -75,9 +81,14 @@ class PlanMaker {
     }
     for (size_t i = 0; i < nodes.size(); ++i) {
       const LowerNode& lower = nodes[i];
-      if (options_.fast_kernels && make_view(lower)) continue;
+      weights.begin_step();
+      if (options_.fast_kernels && make_view(lower)) {
+        note_uses(lower.node, weights);
+        continue;
+      }
       const std::string label = lower.node.label(graph());
       StepPtr step = FOVEA_TRY_AT(label, make_step(lower, options_.fast_kernels));
+      note_uses(lower.node, weights);
       plan_->steps_.push_back({std::move(step), label, giga_macs(lower), 0});
       nodes_.push_back(graph().order()[i]);
     }
@@ -90,6 +101,35 @@ class PlanMaker {
     lower.outputs.clear();
     for (ValueId v : lower.node.inputs) lower.inputs.push_back(of(v));
     for (ValueId v : lower.node.outputs) lower.outputs.push_back(of(v));
+  }
+
+  /// Which constants the node's step has in their packed form, and which it reads as they are.
+  void note_uses(const Node& node, const PackedWeights& weights) {
+    const auto note = [&](ValueId v, bool may_be_packed) {
+      const Tensor* constant = graph().constant(v);
+      if (constant == nullptr) return;
+      bool packed = false;
+      for (const PackedUse& use : weights.taken()) {
+        if (!may_be_packed || use.key != weight_key(*constant, use.recipe)) continue;
+        packed = true;
+        const auto known = [&](const Plan::Packed& p) { return p.source == v && p.recipe == use.recipe; };
+        if (std::ranges::none_of(plan_->packed_, known)) plan_->packed_.push_back({v, use.recipe, use.packed});
+      }
+      (packed ? has_packed_ : read_directly_)[at(v)] = true;
+    };
+    for (ValueId v : node.inputs) note(v, std::ranges::count(node.inputs, v) == 1);
+    for (ValueId v : node.captures) note(v, false);
+  }
+
+  void drop_packed_sources() {
+    for (size_t i = 0; i < has_packed_.size(); ++i) {
+      const auto v = static_cast<ValueId>(i);
+      if (!has_packed_[i] || read_directly_[i] || graph().is_output(v) ||
+          std::ranges::find(graph().inputs, v) != graph().inputs.end())
+        continue;
+      plan_->graph_.clear_constant(v);
+      plan_->dropped_.push_back(v);
+    }
   }
 
   bool make_view(const LowerNode& node) {
@@ -211,11 +251,12 @@ class PlanMaker {
 
   const EngineOptions& options_;
   std::unique_ptr<Plan> plan_{new Plan};
-  std::vector<TensorType> types_;  // by value
-  std::vector<ValueId> root_;      // the value whose memory this one looks at: itself, if it is no view
-  std::vector<int64_t> offset_;    // bytes into it
-  std::vector<int> first_, last_;  // steps that write it, and read it or a view of it for the last time
-  std::vector<NodeId> nodes_;      // of the steps
+  std::vector<TensorType> types_;                 // by value
+  std::vector<ValueId> root_;                     // the value whose memory this one looks at: itself, if it is no view
+  std::vector<int64_t> offset_;                   // bytes into it
+  std::vector<int> first_, last_;                 // steps that write it, and read it or a view of it for the last time
+  std::vector<NodeId> nodes_;                     // of the steps
+  std::vector<bool> has_packed_, read_directly_;  // constants, by value
 };
 
 Result<std::unique_ptr<const Plan>> Plan::make(Graph graph, const passes::Operators& operators, PackedWeights& weights,

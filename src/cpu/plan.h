@@ -16,7 +16,9 @@ namespace fovea::cpu {
 class Plan {
  public:
   /// `graph`: every value has a concrete type. Views of other values take no step and no memory; elementwise steps
-  /// write over what nobody reads any more; graph outputs are computed where the caller gets them.
+  /// write over what nobody reads any more; graph outputs are computed where the caller gets them. Weights that are
+  /// only read in their packed form leave the graph. Error: a step's, with its node; invalid_model where an engine file
+  /// lacks weights; out_of_memory.
   static Result<std::unique_ptr<const Plan>> make(Graph graph, const passes::Operators& operators,
                                                   PackedWeights& weights, const EngineOptions& options);
 
@@ -26,7 +28,19 @@ class Plan {
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, Context& context, std::vector<StepProfile>* profile,
                                   std::span<const MutableView> bound = {}) const;
 
+  /// A constant of the graph in its packed form.
+  struct Packed {
+    ValueId source = kNoValue;
+    std::string recipe;
+    Tensor packed;
+  };
+
   const Graph& graph() const { return graph_; }
+  const std::vector<Packed>& packed() const { return packed_; }
+  /// Constants that have left the graph; their values keep their types.
+  const std::vector<ValueId>& dropped() const { return dropped_; }
+  size_t steps() const { return steps_.size(); }
+  std::string kernel_of_step(size_t i) const { return steps_[i].step->kernel(); }
   int64_t arena_bytes() const { return arena_bytes_; }
 
  private:
@@ -60,6 +74,8 @@ class Plan {
   std::vector<ValueId> moving_;  // values whose address differs between runs: inputs, outputs and their views
   std::vector<BoundStep> steps_;
   std::vector<Output> outputs_;
+  std::vector<Packed> packed_;
+  std::vector<ValueId> dropped_;
   int64_t arena_bytes_ = 0;
   uint64_t serial_ = 0;
 };

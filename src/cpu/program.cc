@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "cpu/absent_weights.h"
 #include "ops/control_flow.h"
 #include "ops/evaluate.h"
 #include "passes/pipeline.h"
@@ -24,7 +25,7 @@ std::vector<TensorType> types_of(std::span<const Tensor> tensors) {
 }  // namespace
 
 Result<std::unique_ptr<Program>> Program::make(Graph graph, std::shared_ptr<Shared> shared, size_t max_plans,
-                                               int depth) {
+                                               Remake remake, int depth) {
   if (depth > kMaxSegments)
     return unsupported("more than {} operators in a row have shapes that depend on data", kMaxSegments);
   std::unique_ptr<Program> program(new Program);
@@ -32,7 +33,25 @@ Result<std::unique_ptr<Program>> Program::make(Graph graph, std::shared_ptr<Shar
   program->graph_ = std::move(graph);
   program->shared_ = std::move(shared);
   program->max_plans_ = std::max<size_t>(max_plans, 1);
+  program->keep_graph_ = remake == nullptr;
+  program->remake_ = std::move(remake);
   program->depth_ = depth;
+  return program;
+}
+
+std::unique_ptr<Program> Program::of_plans(std::vector<std::unique_ptr<const Plan>> plans,
+                                           std::shared_ptr<Shared> shared, size_t max_plans, Remake remake) {
+  std::unique_ptr<Program> program(new Program);
+  program->shared_ = std::move(shared);
+  program->max_plans_ = std::max(max_plans, plans.size());
+  program->remake_ = std::move(remake);
+  for (auto& plan : plans) {
+    auto segment = std::make_shared<Segment>();
+    for (ValueId v : passes::fed_inputs(plan->graph()))
+      segment->inputs.push_back(plan->graph().value(v).type.concrete().value_or(TensorType{}));
+    segment->plan = std::move(plan);
+    program->segments_.push_back(std::move(segment));
+  }
   return program;
 }
 
@@ -49,15 +68,26 @@ Result<std::shared_ptr<const Program::Segment>> Program::segment_for(std::vector
   return made;
 }
 
-Result<std::shared_ptr<const Program::Segment>> Program::make_segment(std::vector<TensorType> inputs) const {
+Result<std::shared_ptr<const Program::Segment>> Program::make_segment(std::vector<TensorType> inputs) {
   auto segment = std::make_shared<Segment>();
-  passes::Specialised specialised = FOVEA_TRY(passes::specialise(graph_, inputs, operators_));
-  if (specialised.stop != kNoNode) segment->blocking = FOVEA_TRY(split(specialised));
+  if (!graph_) {
+    Graph again = FOVEA_TRY(remake_());
+    operators_ = FOVEA_TRY(passes::parse_operators(again));
+    graph_ = std::move(again);
+    keep_graph_ = true;
+  }
+  passes::Specialised specialised = FOVEA_TRY(passes::specialise(*graph_, inputs, operators_));
+  if (specialised.stop != kNoNode) {
+    segment->blocking = FOVEA_TRY(split(specialised));
+    keep_graph_ = true;  // each photo may need another plan
+  }
+  if (!keep_graph_) graph_.reset();
   specialised.graph.remove_dead_nodes();
   if (shared_->options.fast_kernels)
     FOVEA_TRY(passes::run_pipeline(specialised.graph, passes::Stage::shapes_known, nullptr));
-  segment->plan =
-      FOVEA_TRY(Plan::make(std::move(specialised.graph), specialised.operators, shared_->weights, shared_->options));
+  drop_unused_constants(specialised.graph);
+  PackedWeights weights(shared_->weights, keep_graph_);
+  segment->plan = FOVEA_TRY(Plan::make(std::move(specialised.graph), specialised.operators, weights, shared_->options));
   segment->inputs = std::move(inputs);
   return std::shared_ptr<const Segment>(std::move(segment));
 }
@@ -123,7 +153,7 @@ Result<std::unique_ptr<Program::Blocking>> Program::split(passes::Specialised& s
     blocking->rest_inputs.push_back({Source::Kind::result, i, {}});
   }
   // One plan is kept behind such a node: its shapes differ from photo to photo.
-  blocking->rest = FOVEA_TRY(make(std::move(after), shared_, 1, depth_ + 1));
+  blocking->rest = FOVEA_TRY(make(std::move(after), shared_, 1, nullptr, depth_ + 1));
   before.outputs = crossing;
   return blocking;
 }
@@ -172,6 +202,21 @@ Result<std::vector<Tensor>> Program::run(std::span<const Tensor> inputs, Context
 Result<void> Program::prepare(std::span<const TensorType> inputs) {
   FOVEA_TRY(segment_for(std::vector<TensorType>(inputs.begin(), inputs.end())));
   return {};
+}
+
+Result<std::vector<std::shared_ptr<const Plan>>> Program::plans() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<const Plan>> plans;
+  for (const auto& segment : segments_) {
+    if (segment->blocking) return unsupported("the sizes behind it depend on data").at(segment->blocking->label);
+    plans.emplace_back(segment, segment->plan.get());
+  }
+  return plans;
+}
+
+size_t Program::plan_count() const {
+  const std::lock_guard lock(mutex_);
+  return segments_.size();
 }
 
 }  // namespace fovea::cpu

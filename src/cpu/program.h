@@ -2,9 +2,11 @@
 // program for the rest of the graph.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,11 +19,18 @@ class Program {
   /// What all programs of an engine share.
   struct Shared {
     EngineOptions options;
-    PackedWeights weights;
+    WeightStore weights;
   };
-  /// Error: an operator that cannot be parsed, with its node.
+  /// Makes the graph of a program again.
+  using Remake = std::function<Result<Graph>()>;
+
+  /// With `remake`, weights leave the memory when the first plan has packed them; should inputs of another size come,
+  /// the graph is made again, and then stays. Error: an operator that cannot be parsed, with its node.
   static Result<std::unique_ptr<Program>> make(Graph graph, std::shared_ptr<Shared> shared, size_t max_plans,
-                                               int depth = 0);
+                                               Remake remake = nullptr, int depth = 0);
+  /// A program of plans alone; `remake` makes the graph, or the error, for inputs that none of them fits.
+  static std::unique_ptr<Program> of_plans(std::vector<std::unique_ptr<const Plan>> plans,
+                                           std::shared_ptr<Shared> shared, size_t max_plans, Remake remake);
 
   /// Inputs as fed_inputs(graph) lists them. Outputs go where `bound` says, if it says anything.
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, Context& context, std::vector<StepProfile>* profile,
@@ -29,6 +38,11 @@ class Program {
 
   /// Makes the plan for these types up to the first node whose result types only data shows.
   Result<void> prepare(std::span<const TensorType> inputs);
+
+  /// The plans that there are, the most recently used first. Error: unsupported, where one ends at a node whose result
+  /// types only data shows, naming it.
+  Result<std::vector<std::shared_ptr<const Plan>>> plans() const;
+  size_t plan_count() const;
 
  private:
   /// Where an operand comes from.
@@ -56,15 +70,17 @@ class Program {
 
   Program() = default;
   Result<std::shared_ptr<const Segment>> segment_for(std::vector<TensorType> inputs);
-  Result<std::shared_ptr<const Segment>> make_segment(std::vector<TensorType> inputs) const;
+  Result<std::shared_ptr<const Segment>> make_segment(std::vector<TensorType> inputs);
   Result<std::unique_ptr<Blocking>> split(passes::Specialised& specialised) const;
 
-  Graph graph_;
+  std::optional<Graph> graph_;  // nothing while it can be made again
+  bool keep_graph_ = true;
+  Remake remake_;
   passes::Operators operators_;
   std::shared_ptr<Shared> shared_;
   size_t max_plans_ = 1;
   int depth_ = 0;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::list<std::shared_ptr<const Segment>> segments_;  // the most recently used first
 };
 

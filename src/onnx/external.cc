@@ -74,6 +74,7 @@ Result<std::shared_ptr<const MappedFile>> ExternalFiles::open(const std::string&
                            budget);
     budget -= size;
     file = std::move(mapped);
+    if (opened != nullptr) opened->push_back(real);
   }
   return file;
 }

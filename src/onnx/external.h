@@ -29,6 +29,9 @@ class ExternalFiles {
   /// taken from. Error: invalid_model for a location that leads out of the folders, not_found, io.
   Result<std::shared_ptr<const MappedFile>> open(const std::string& location, int64_t& budget);
 
+  /// Where the paths of files go when they are opened; nullptr: nowhere.
+  std::vector<std::filesystem::path>* opened = nullptr;
+
  private:
   void add_folder(const std::filesystem::path& folder);
 

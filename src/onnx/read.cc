@@ -25,6 +25,7 @@ Result<Graph> read(TensorSource source, const ReadOptions& options) {
   if (size > options.max_bytes)
     return out_of_memory("the model has {} bytes, the limit is {}", size, options.max_bytes);
   source.budget = options.max_bytes - size;
+  source.external.opened = options.files;
   if (source.file.empty()) return invalid_model("the file is empty").with_fix("fetch or export it again");
   const wire::Model model = FOVEA_TRY(parse_model(source.file));
   if (!model.has_graph()) return invalid_model("the file is no ONNX model: it has no graph");

@@ -16,6 +16,8 @@ struct ReadOptions {
   /// Where what fovea lacks is listed, one error a node, instead of being refused: for `fovea inspect`. A graph that
   /// was read with errors in this list cannot run.
   std::vector<Error>* unsupported = nullptr;
+  /// Gets the paths of the files with external data, all links resolved.
+  std::vector<std::filesystem::path>* files = nullptr;
 };
 
 /// Reads a model: functions inlined, every node with its opset, weights left where they are (in the mapped file or its

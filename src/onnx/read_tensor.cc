@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/mapped_file.h"
 #include "ops/onnx_dtype.h"
 
 namespace fovea::onnx {
@@ -41,6 +42,7 @@ Result<Tensor> over_bytes(std::span<const std::byte> bytes, std::shared_ptr<cons
     std::ranges::transform(bytes, out, [](std::byte b) { return b == std::byte{0} ? b : std::byte{1}; });
   else
     std::memcpy(out, bytes.data(), bytes.size());
+  MappedFile::release_pages(bytes.data(), bytes.size());  // the copy serves from now on
   return copy;
 }
 

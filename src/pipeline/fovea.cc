@@ -105,12 +105,13 @@ Result<Engine> compile(const Result<Model>& model, const CompileOptions& options
   const auto make_classifier =
       [&](std::shared_ptr<backends::Engine> engine) -> Result<std::unique_ptr<pipeline::Classifier>> {
     const Model::Impl& source = *model->impl_;
-    if (!source.graph)
+    const auto graph = source.graph ? source.graph : engine->model();
+    if (!graph)
       return unsupported("the recipe of a model that is not ONNX is not known")
           .at(source.path.string())
           .with_fix("load the .onnx file beside it, and name the backend");
-    const auto facts = FOVEA_TRY(tasks::examine(*source.graph));
-    const auto sources = FOVEA_TRY(tasks::find_sources(source.path, source.graph->metadata, std::nullopt));
+    const auto facts = FOVEA_TRY(tasks::examine(*graph));
+    const auto sources = FOVEA_TRY(tasks::find_sources(source.path, graph->metadata, std::nullopt));
     auto recipe = FOVEA_TRY(tasks::resolve_recipe({}, sources, facts));
     return pipeline::Classifier::create(std::move(engine), std::move(recipe), {});
   };

@@ -220,31 +220,29 @@ StepPtr make_bf16_conv_step(const LowerNode& node) {
   const auto g = conv_geometry(as_f32(node));
   const auto fused = conv_epilogue(node);
   if (StepPtr step = make_bf16_pointwise_step(node, *g, *fused)) return step;
-  const kernels::ConvShape& s = g->shape;
   const Depth d = depth_of(*g);
+  const int64_t panels = kernels::panel_count(*kernel, g->out_per_group);
+  const int64_t words = panels * kernels::panel_words(*kernel, d.taps, d.depth);
   auto packed = node.weights.get(
-      *weight, fmt::format("conv {} {} {}", kernel->name, g->groups, folds_kernel_row(*g)), [&]() -> Result<Tensor> {
-        const int64_t panels = kernels::panel_count(*kernel, g->out_per_group);
-        const int64_t words = panels * kernels::panel_words(*kernel, d.taps, d.depth);
-        Tensor all = FOVEA_TRY(Tensor::allocate(DType::u32, {g->groups * words}));
+      *weight, fmt::format("conv {} {} {}", kernel->name, g->groups, folds_kernel_row(*g)),
+      {DType::u32, {g->groups * words}}, [kernel, panels, words, d, g = *g, weight = *weight](void* packed_words) {
         // {out, in, kh, kw} as {out, taps, in}: then a tap's numbers follow each other, folded or not.
-        const int64_t out = g->out_channels(), in = g->in_per_group, taps = s.taps();
-        Tensor turned = FOVEA_TRY(Tensor::allocate(DType::f32, {out, taps, in}));
-        auto* to = turned.mutable_view().as<float>();
+        const int64_t out = g.out_channels(), in = g.in_per_group, taps = g.shape.taps();
+        std::vector<float> turned(static_cast<size_t>(out * taps * in));
+        float* to = turned.data();
         for (int64_t n = 0; n < out; ++n)
           for (int64_t t = 0; t < taps; ++t)
-            for (int64_t c = 0; c < in; ++c) *to++ = weight->data<float>()[(n * in + c) * taps + t];
-        for (int64_t group = 0; group < g->groups; ++group) {
-          const kernels::WordSource<float> source{turned.data<float>() + group * g->out_per_group * taps * in,
-                                                  g->out_per_group,
+            for (int64_t c = 0; c < in; ++c) *to++ = weight.data<float>()[(n * in + c) * taps + t];
+        for (int64_t group = 0; group < g.groups; ++group) {
+          const kernels::WordSource<float> source{turned.data() + group * g.out_per_group * taps * in,
+                                                  g.out_per_group,
                                                   d.taps,
                                                   d.depth,
                                                   taps * in,
                                                   d.depth,
                                                   1};
-          kernels::pack_words(*kernel, source, 0, panels, all.mutable_view().as<uint32_t>() + group * words);
+          kernels::pack_words(*kernel, source, 0, panels, static_cast<uint32_t*>(packed_words) + group * words);
         }
-        return all;
       });
   if (!packed.ok()) return nullptr;
   return std::make_unique<Bf16ConvStep>(node, *g, *kernel, std::move(packed).value(), *fused);

@@ -155,17 +155,16 @@ class Bf16LinearStep final : public Step {
 StepPtr make_step_of(const LowerNode& node, const LinearForm& form, const RowGrid& grid) {
   const kernels::WordKernel* kernel = kernels::bf16_kernel();
   if (node.precision != Precision::bf16 || kernel == nullptr) return nullptr;
-  auto packed =
-      node.weights.get(*form.weight, fmt::format("{} {}", kernel->name, form.transposed), [&]() -> Result<Tensor> {
-        const int64_t panels = kernels::panel_count(*kernel, form.columns);
-        const int64_t words = panels * kernels::panel_words(*kernel, 1, form.depth);
-        Tensor all = FOVEA_TRY(Tensor::allocate(DType::u32, {words}));
-        const kernels::WordSource<float> source{
-            form.weight->data<float>(),        form.columns, 1, form.depth, form.transposed ? form.depth : 1, 0,
-            form.transposed ? 1 : form.columns};
-        kernels::pack_words(*kernel, source, 0, panels, all.mutable_view().as<uint32_t>());
-        return all;
-      });
+  const int64_t panels = kernels::panel_count(*kernel, form.columns);
+  auto packed = node.weights.get(*form.weight, fmt::format("{} {}", kernel->name, form.transposed),
+                                 {DType::u32, {panels * kernels::panel_words(*kernel, 1, form.depth)}},
+                                 [kernel, panels, weight = *form.weight, columns = form.columns, depth = form.depth,
+                                  transposed = form.transposed](void* to) {
+                                   const kernels::WordSource<float> source{
+                                       weight.data<float>(),    columns, 1, depth, transposed ? depth : 1, 0,
+                                       transposed ? 1 : columns};
+                                   kernels::pack_words(*kernel, source, 0, panels, static_cast<uint32_t*>(to));
+                                 });
   if (!packed.ok()) return nullptr;
   return std::make_unique<Bf16LinearStep>(node, form, grid, *kernel, std::move(packed).value());
 }

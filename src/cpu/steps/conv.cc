@@ -153,25 +153,23 @@ StepPtr make_conv_step(const LowerNode& node) {
   const bool padded =
       g->groups == 1 && g->in_per_group <= 8 && s.kernel_width > 1 && s.dilation_x == 1 && s.dilation_y == 1;
   const kernels::GemmKernel& kernel = kernels::gemm_kernel(g->out_per_group);
-  auto packed =
-      node.weights.get(*weight, fmt::format("conv {} {} {}", kernel.name, g->groups, padded), [&]() -> Result<Tensor> {
-        const int64_t floats = kernels::packed_floats(kernel, g->out_per_group, s.taps(), g->in_per_group);
-        Tensor all = FOVEA_TRY(Tensor::allocate(DType::f32, {g->groups * floats}));
-        for (int64_t group = 0; group < g->groups; ++group) {
+  const int64_t floats = kernels::packed_floats(kernel, g->out_per_group, s.taps(), g->in_per_group);
+  auto packed = node.weights.get(
+      *weight, fmt::format("conv {} {} {}", kernel.name, g->groups, padded), {DType::f32, {g->groups * floats}},
+      [weight = *weight, &kernel, g = *g, taps = s.taps(), floats](void* to) {
+        for (int64_t group = 0; group < g.groups; ++group) {
           // The weight lies as {out, in, kh, kw}; a panel wants taps outside and channels inside. Neighbours in a row
           // of the kernel follow each other in both layouts of taps, so one order serves both.
-          const kernels::PackSource source{
-              weight->data<float>() + group * g->out_per_group * g->in_per_group * s.taps(),
-              g->out_per_group,
-              s.taps(),
-              g->in_per_group,
-              g->in_per_group * s.taps(),
-              1,
-              s.taps()};
-          kernels::pack_panels(kernel, source, 0, kernels::panel_count(kernel, g->out_per_group),
-                               all.mutable_view().as<float>() + group * floats);
+          const kernels::PackSource source{weight.data<float>() + group * g.out_per_group * g.in_per_group * taps,
+                                           g.out_per_group,
+                                           taps,
+                                           g.in_per_group,
+                                           g.in_per_group * taps,
+                                           1,
+                                           taps};
+          kernels::pack_panels(kernel, source, 0, kernels::panel_count(kernel, g.out_per_group),
+                               static_cast<float*>(to) + group * floats);
         }
-        return all;
       });
   auto zeros = Tensor::allocate(DType::f32, {g->in_per_group});
   if (!packed.ok() || !zeros.ok()) return nullptr;

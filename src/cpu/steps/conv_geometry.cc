@@ -59,13 +59,11 @@ std::optional<ConvEpilogue> conv_epilogue(const LowerNode& node) {
 }
 
 Result<Tensor> depthwise_weight(const LowerNode& node, const Tensor& weight) {
-  return node.weights.get(weight, "depthwise", [&]() -> Result<Tensor> {
-    const int64_t channels = weight.shape()[0], taps = weight.shape()[2] * weight.shape()[3];
-    Tensor turned = FOVEA_TRY(Tensor::allocate(DType::f32, {taps, channels}));
-    auto* to = turned.mutable_view().as<float>();
+  const int64_t channels = weight.shape()[0], taps = weight.shape()[2] * weight.shape()[3];
+  return node.weights.get(weight, "depthwise", {DType::f32, {taps, channels}}, [=](void* turned) {
+    auto* to = static_cast<float*>(turned);
     for (int64_t c = 0; c < channels; ++c)
       for (int64_t t = 0; t < taps; ++t) to[t * channels + c] = weight.data<float>()[c * taps + t];
-    return turned;
   });
 }
 

@@ -107,14 +107,13 @@ StepPtr make_expand_step(const LowerNode& node) {
   product.depth = product.a_stride = node.shape(0)[3];
   product.columns = product.c_stride = g->groups;
   product.epilogue.activation = *activation;
-  auto packed = node.weights.get(*expand, fmt::format("pointwise {}", product.kernel->name), [&]() -> Result<Tensor> {
-    const int64_t floats = kernels::packed_floats(*product.kernel, product.columns, 1, product.depth);
-    Tensor all = FOVEA_TRY(Tensor::allocate(DType::f32, {floats}));
-    const kernels::PackSource source{expand->data<float>(), product.columns, 1, product.depth, product.depth, 0, 1};
-    kernels::pack_panels(*product.kernel, source, 0, kernels::panel_count(*product.kernel, product.columns),
-                         all.mutable_view().as<float>());
-    return all;
-  });
+  auto packed = node.weights.get(
+      *expand, fmt::format("pointwise {}", product.kernel->name),
+      {DType::f32, {kernels::packed_floats(*product.kernel, product.columns, 1, product.depth)}},
+      [expand = *expand, kernel = product.kernel, columns = product.columns, depth = product.depth](void* to) {
+        const kernels::PackSource source{expand.data<float>(), columns, 1, depth, depth, 0, 1};
+        kernels::pack_panels(*kernel, source, 0, kernels::panel_count(*kernel, columns), static_cast<float*>(to));
+      });
   auto turned = depthwise_weight(node, *weight);
   auto zeros = Tensor::allocate(DType::f32, {g->groups});
   if (!packed.ok() || !turned.ok() || !zeros.ok()) return nullptr;

@@ -44,16 +44,15 @@ class LinearStep final : public Step {
 
 /// The constant right operand as packed panels: once an engine, whatever plan asks.
 Result<Tensor> pack_weight(const LowerNode& node, const kernels::GemmKernel& kernel, const LinearForm& form) {
-  return node.weights.get(*form.weight, fmt::format("{} {}", kernel.name, form.transposed), [&]() -> Result<Tensor> {
-    Tensor packed =
-        FOVEA_TRY(Tensor::allocate(DType::f32, {kernels::packed_floats(kernel, form.columns, 1, form.depth)}));
-    const kernels::PackSource source{
-        form.weight->data<float>(),        form.columns, 1, form.depth, form.transposed ? form.depth : 1, 0,
-        form.transposed ? 1 : form.columns};
-    kernels::pack_panels(kernel, source, 0, kernels::panel_count(kernel, form.columns),
-                         packed.mutable_view().as<float>());
-    return packed;
-  });
+  return node.weights.get(
+      *form.weight, fmt::format("{} {}", kernel.name, form.transposed),
+      {DType::f32, {kernels::packed_floats(kernel, form.columns, 1, form.depth)}},
+      [&kernel, weight = *form.weight, columns = form.columns, depth = form.depth,
+       transposed = form.transposed](void* to) {
+        const kernels::PackSource source{weight.data<float>(),    columns, 1, depth, transposed ? depth : 1, 0,
+                                         transposed ? 1 : columns};
+        kernels::pack_panels(kernel, source, 0, kernels::panel_count(kernel, columns), static_cast<float*>(to));
+      });
 }
 
 }  // namespace

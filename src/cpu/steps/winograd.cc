@@ -209,12 +209,10 @@ StepPtr make_winograd_step(const LowerNode& node) {
   const auto choice = choose(node, *g, 1);
   if (!choice) return nullptr;
   const kernels::WinogradConv& conv = choice->conv;
-  auto packed =
-      node.weights.get(*weight, fmt::format("winograd {} {}", conv.size, conv.kernel->name), [&]() -> Result<Tensor> {
-        Tensor all = FOVEA_TRY(Tensor::allocate(DType::f32, {conv.packed_floats()}));
-        kernels::winograd_pack(conv, weight->data<float>(), all.mutable_view().as<float>());
-        return all;
-      });
+  auto packed = node.weights.get(*weight, fmt::format("winograd {} {}", conv.size, conv.kernel->name),
+                                 {DType::f32, {conv.packed_floats()}}, [weight = *weight, conv](void* to) {
+                                   kernels::winograd_pack(conv, weight.data<float>(), static_cast<float*>(to));
+                                 });
   auto zeros = Tensor::allocate(DType::f32, {g->in_per_group});
   if (!packed.ok() || !zeros.ok()) return nullptr;
   return std::make_unique<WinogradStep>(node, conv, choice->schedule, std::move(packed).value(),

@@ -1,0 +1,15 @@
+# Writes OUT: a string literal that differs whenever a source of the FOLDERS (below ROOT) does. Engine files carry it, so
+# that one build's packed weights are never given to another's kernels.
+set(all "")
+foreach(folder ${FOLDERS})
+  file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/${folder}/*.cc ${ROOT}/${folder}/*.h)
+  list(FILTER files EXCLUDE REGEX "_(test|benchmark)\\.cc$")
+  list(SORT files)
+  foreach(file ${files})
+    file(SHA256 ${ROOT}/${file} hash)
+    string(APPEND all "${file} ${hash}\n")
+  endforeach()
+endforeach()
+string(SHA256 hash "${all}")
+string(SUBSTRING ${hash} 0 16 hash)
+file(WRITE ${OUT} "\"${hash}\"\n")

@@ -1,0 +1,129 @@
+// fovea compile and the engine cache from end to end.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/run_cli.h"
+
+namespace fovea::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+
+const std::string kModels = FOVEA_SOURCE_DIR "/models/";
+const std::string kDemo = kModels + "demo.onnx", kCoffee = kModels + "photos/coffee.jpg";
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+Outcome fovea(std::vector<std::string> arguments) {
+  std::istringstream input;
+  std::ostringstream out, err;
+  Console console{input, out, err};
+  const int code = run_cli(std::move(arguments), console);
+  return {code, out.str(), err.str()};
+}
+
+class CompileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "fovea-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  /// What classify says of the photo, without the times.
+  static json labels(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "classify");
+    arguments.insert(arguments.end(), {"--format", "json", kCoffee});
+    const Outcome outcome = fovea(std::move(arguments));
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return outcome.code == 0 ? json::parse(outcome.out)["top"] : json();
+  }
+  fs::path folder_;
+};
+
+TEST_F(CompileTest, AnEngineFileStandsForTheModel) {
+  const Outcome compiled = fovea({"compile", kDemo, "-o", path("demo.fovea")});
+  ASSERT_EQ(compiled.code, 0) << compiled.err;
+  EXPECT_THAT(compiled.out, AllOf(HasSubstr("isa "), HasSubstr("plan "), HasSubstr("kernels")));
+  EXPECT_EQ(labels({path("demo.fovea")}), labels({kDemo}));
+  const Outcome ran = fovea({"run", path("demo.fovea"), "--random"});  // it knows its size
+  EXPECT_EQ(ran.code, 0) << ran.err;
+}
+
+TEST_F(CompileTest, ItIsReadyForSeveralBatches) {
+  const Outcome compiled = fovea({"compile", kDemo, "-o", path("d.fovea"), "--batch", "1,4", "--format", "json"});
+  ASSERT_EQ(compiled.code, 0) << compiled.err;
+  const json told = json::parse(compiled.out);
+  ASSERT_EQ(told["plans"].size(), 2u);
+  EXPECT_EQ(labels({path("d.fovea"), "--batch", "4"}), labels({kDemo, "--batch", "4"}));
+  const Outcome three = fovea({"classify", path("d.fovea"), "--batch", "3", kCoffee, kCoffee, kCoffee});
+  EXPECT_EQ(three.code, 3) << three.out;
+  EXPECT_THAT(three.err, HasSubstr("fovea compile"));
+}
+
+TEST_F(CompileTest, InspectShowsWhatIsInside) {
+  ASSERT_EQ(fovea({"compile", kDemo, "-o", path("d.fovea"), "--threads", "1"}).code, 0);
+  const Outcome text = fovea({"inspect", path("d.fovea")});
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_THAT(text.out, AllOf(HasSubstr("threads      1"), HasSubstr("model        demo.onnx"), HasSubstr("plan")));
+  const json told = json::parse(fovea({"inspect", path("d.fovea"), "--format", "json"}).out);
+  EXPECT_EQ(told["key"]["threads"], "1");
+  EXPECT_TRUE(told["unfit"].is_null());
+}
+
+TEST_F(CompileTest, WhatItWasNotMadeForIsRefused) {
+  ASSERT_EQ(fovea({"compile", kDemo, "-o", path("d.fovea"), "--threads", "1"}).code, 0);
+  const Outcome threads = fovea({"classify", path("d.fovea"), kCoffee, "--threads", "2"});
+  EXPECT_EQ(threads.code, 2);
+  EXPECT_THAT(threads.err, HasSubstr("compiled for threads 1"));
+  EXPECT_EQ(fovea({"classify", path("d.fovea"), kCoffee, "-O", "fast_kernels=false"}).code, 2);
+  std::fstream(path("d.fovea"), std::ios::in | std::ios::out).seekp(100).put('?');
+  const Outcome damaged = fovea({"classify", path("d.fovea"), kCoffee});
+  EXPECT_EQ(damaged.code, 3);
+  EXPECT_THAT(damaged.err, HasSubstr("damaged"));
+}
+
+TEST_F(CompileTest, WrongUsageIsSaid) {
+  EXPECT_EQ(fovea({"compile", kDemo}).code, 2);
+  EXPECT_EQ(fovea({"compile", path("none.onnx"), "-o", path("d.fovea")}).code, 3);
+  EXPECT_EQ(fovea({"compile", kDemo, "-o", path("none/d.fovea")}).code, 1);
+  EXPECT_EQ(fovea({"compile", kDemo, "-o", path("d.fovea"), "--shape", "x=1x3"}).code, 2);
+  fs::copy(kDemo, path("m.onnx"));
+  EXPECT_EQ(fovea({"compile", path("m.onnx"), "-o", path("m.onnx")}).code, 2);
+  EXPECT_EQ(fs::file_size(path("m.onnx")), fs::file_size(kDemo));
+}
+
+TEST_F(CompileTest, TheCacheServesAndSaysSo) {
+  const json right = labels({kDemo});
+  EXPECT_EQ(labels({kDemo, "--cache", path("cache")}), right);
+  EXPECT_EQ(labels({kDemo, "--cache", path("cache")}), right);
+  const Outcome told = fovea({"classify", kDemo, kCoffee, "--cache", path("cache"), "-v"});
+  EXPECT_THAT(told.err, AllOf(HasSubstr("engine cache: " + path("cache")), testing::Not(HasSubstr("made"))));
+  setenv("FOVEA_CACHE", path("other").c_str(), 1);
+  EXPECT_EQ(labels({kDemo, "--no-cache"}), right);
+  EXPECT_FALSE(fs::exists(path("other")));
+  EXPECT_EQ(labels({kDemo}), right);
+  EXPECT_TRUE(fs::exists(path("other")));
+  unsetenv("FOVEA_CACHE");
+  // The flags of shapes are checked as they are without the cache.
+  EXPECT_EQ(fovea({"run", kDemo, "--random", "--cache", path("cache"), "--shape", "none=1x3"}).code, 2);
+}
+
+}  // namespace
+}  // namespace fovea::cli

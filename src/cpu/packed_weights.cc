@@ -1,0 +1,111 @@
+#include "cpu/packed_weights.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "base/thread_pool.h"
+
+namespace fovea::cpu {
+
+WeightKey weight_key(const Tensor& source, const std::string& recipe) {
+  return {source.identity(), recipe + " " + to_string(source.type())};
+}
+
+Result<Tensor> PackedWeights::find_in_file(const WeightKey& key, const TensorType* type) {
+  const auto it = from_file_.find(key);
+  if (it != from_file_.end() && (type == nullptr || it->second.type() == *type)) return it->second;
+  missing_ = true;
+  return invalid_model("the engine file lacks the weights \"{}\"", key.order);
+}
+
+/// Plans share equal weights, also where their sources are gone.
+Tensor PackedWeights::remember(const WeightKey& key, const Tensor& source, Tensor packed) {
+  const std::lock_guard lock(store_.mutex);
+  const auto [first, last] = store_.by_order.equal_range(key.order);
+  const auto same = std::find_if(first, last, [&](const auto& entry) {
+    const Tensor& other = entry.second;
+    return other.type() == packed.type() &&
+           (other.raw() == packed.raw() || std::memcmp(other.raw(), packed.raw(), packed.bytes()) == 0);
+  });
+  if (same != last)
+    packed = same->second;
+  else
+    store_.by_order.emplace(key.order, packed);
+  if (keep_sources_) store_.known.emplace(key, WeightStore::Entry{source, packed});
+  return packed;
+}
+
+Tensor PackedWeights::take(const WeightKey& key, const std::string& recipe, Tensor packed) {
+  mine_.emplace(key, packed);
+  taken_.push_back({key, recipe, packed});
+  return packed;
+}
+
+Result<Tensor> PackedWeights::get(const Tensor& source, const std::string& recipe, const TensorType& packed,
+                                  Fill fill) {
+  const WeightKey key = weight_key(source, recipe);
+  if (const auto it = mine_.find(key); it != mine_.end()) return take(key, recipe, it->second);
+  if (only_file_) return take(key, recipe, FOVEA_TRY(find_in_file(key, &packed)));
+  bool first_plan = false;
+  {
+    const std::lock_guard lock(store_.mutex);
+    if (const auto it = store_.known.find(key); it != store_.known.end()) return take(key, recipe, it->second.packed);
+    first_plan = !store_.by_order.contains(key.order);
+  }
+  Tensor made = FOVEA_TRY(Tensor::allocate(packed.dtype, packed.shape));
+  if (first_plan) {  // nothing to compare it with: it can wait
+    waiting_.push_back({key, source, made, std::move(fill)});
+    return take(key, recipe, std::move(made));
+  }
+  fill(made.mutable_view().data);
+  return take(key, recipe, remember(key, source, std::move(made)));
+}
+
+Result<Tensor> PackedWeights::get(const Tensor& source, const std::string& recipe,
+                                  const std::function<Result<Tensor>()>& pack) {
+  const WeightKey key = weight_key(source, recipe);
+  if (const auto it = mine_.find(key); it != mine_.end()) return take(key, recipe, it->second);
+  if (only_file_) return take(key, recipe, FOVEA_TRY(find_in_file(key, nullptr)));
+  {
+    const std::lock_guard lock(store_.mutex);
+    if (const auto it = store_.known.find(key); it != store_.known.end()) return take(key, recipe, it->second.packed);
+  }
+  Tensor made = FOVEA_TRY(pack());
+  MappedFile::release_pages(source.raw(), source.bytes());
+  return take(key, recipe, remember(key, source, std::move(made)));
+}
+
+void PackedWeights::finish(int threads) {
+  // Large ones first: the threads end together.
+  std::ranges::stable_sort(waiting_,
+                           [](const Waiting& a, const Waiting& b) { return a.packed.bytes() > b.packed.bytes(); });
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t i = next++; i < waiting_.size(); i = next++) {
+      Waiting& w = waiting_[i];
+      w.fill(w.packed.mutable_view().data);
+      w.fill = nullptr;
+      MappedFile::release_pages(w.source.raw(), w.source.bytes());
+      if (!keep_sources_) w.source = Tensor();
+    }
+  };
+  if (threads > 1 && waiting_.size() > 1) {
+    ThreadPool pool(threads);
+    pool.parallel_for(pool.size(), 1, [&](int64_t, int64_t, int) { work(); });
+  } else {
+    work();
+  }
+  const std::lock_guard lock(store_.mutex);
+  if (only_file_)
+    for (const auto& [key, packed] : mine_) store_.by_order.emplace(key.order, packed);
+  for (Waiting& w : waiting_) {
+    store_.by_order.emplace(w.key.order, w.packed);
+    if (keep_sources_) store_.known.emplace(w.key, WeightStore::Entry{std::move(w.source), w.packed});
+  }
+  waiting_.clear();
+}
+
+}  // namespace fovea::cpu
