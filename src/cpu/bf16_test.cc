@@ -104,6 +104,31 @@ TEST_F(Bf16, ValuesBetweenConvolutionsAndPools) {
   EXPECT_THAT(kernels, testing::HasSubstr("max_pool"));
 }
 
+TEST_F(Bf16, PointwiseConvolutionsOfOneLineAndSeveralImages) {
+  expect_near(R"(graph (f32[3,32,2,20] x) -> (y) {
+    w = constant f32[40,32,1,1] random(1)
+    y = Conv@11(x, w) {strides=[2, 1]}
+  })",
+              4e-3);
+}
+
+TEST_F(Bf16, InputsStayWhatTheCallerGives) {
+  // All that reads the input could take it in bf16.
+  expect_near(R"(graph (f32[2,12,12,32] x) -> (y) {
+    w = constant f32[40,32,3,3] random(1)
+    p = fovea.MaxPool@1(x) {kernel_shape=[2, 2], strides=[2, 2]}
+    c = fovea.Conv@1(p, w) {pads=[1, 1, 1, 1]}
+    y = Neg@13(c)
+  })",
+              4e-3);
+  expect_near(R"(graph (f32[1,9,64] x) -> (y) {
+    w = constant f32[32,24] random(1)
+    g = fovea.Gate@1(x, x) {shape=[1, 9, 32], a=[0, 64], b=[32, 64], activation="Swish"}
+    y = MatMul@13(g, w)
+  })",
+              6e-3);
+}
+
 TEST_F(Bf16, LinearLayersWithNormsAndGates) {
   expect_near(R"(graph (f32[1,37,72] x) -> (y) {
     g = constant f32[72] random(1)  h = constant f32[72] random(2)

@@ -21,7 +21,7 @@ struct EngineOptions {
   int threads = 0;           // 0: the cores that the cgroup grants
   bool fast_kernels = true;  // false: reference kernels everywhere, no passes: the oracle of tests
   /// fp32, or bf16: products of convolutions, linear layers and attention in bf16 where the CPU has such products, with
-  /// f32 sums and f32 between the steps.
+  /// f32 sums; values that only such products read are kept in bf16.
   Precision precision = Precision::fp32;
   size_t max_plans = 16;  // specialised plans kept; the least recently used goes
   /// Reads the model again. With it, the engine lets go of weights once they are packed, and asks for them again should

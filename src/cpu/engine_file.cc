@@ -149,7 +149,8 @@ Result<std::shared_ptr<const EngineFile>> EngineFile::open(const std::filesystem
       return invalid_model("an engine file of format {}, but this fovea reads {}", header.format, kFormat)
           .with_fix("compile the model again");
     if (header.file_bytes != all.size()) return damaged("it has been cut or extended");
-    if (header.head_bytes > all.size() || header.used_bytes > header.head_bytes || header.used_bytes < kHeaderBytes)
+    if (header.head_bytes > all.size() || header.head_bytes % kPage != 0 || header.used_bytes > header.head_bytes ||
+        header.used_bytes < kHeaderBytes)
       return damaged("its sizes");
     const auto head = all.subspan(kHeaderBytes, header.head_bytes - kHeaderBytes);
     if (content_hash(head) != header.head_hash) return damaged("its head");

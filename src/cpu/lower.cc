@@ -146,6 +146,16 @@ Result<StepPtr> make_step(const LowerNode& node, bool fast_kernels) {
         if (StepPtr step = maker.make(node)) return step;
       }
   node.weights.begin_step();
+  // Kept in bf16 for a step that was not made after all: the reference kernel would read other numbers.
+  const auto kept = [&](const std::vector<ValueId>& values, const std::vector<TensorType>& types) {
+    for (size_t i = 0; i < values.size(); ++i)
+      if (values[i] != kNoValue && types[i].dtype == DType::bf16 &&
+          node.graph.value(values[i]).type.dtype != DType::bf16)
+        return true;
+    return false;
+  };
+  if (kept(node.node.inputs, node.inputs) || kept(node.node.outputs, node.outputs))
+    return out_of_memory("there is no room for the weights of this step");
   return make_reference_step(node);
 }
 

@@ -57,7 +57,10 @@ std::vector<bool> narrow_values(const Graph& graph, std::span<const LowerNode> n
         may[groups.of(out)] = false;
     }
   }
-  for (ValueId out : graph.outputs) may[groups.of(out)] = false;
+  for (const auto& kept : {graph.inputs, graph.outputs})
+    for (ValueId v : kept) may[groups.of(v)] = false;
+  for (size_t v = 0; v < values; ++v)
+    if (graph.constant(static_cast<ValueId>(v)) != nullptr) may[groups.of(static_cast<ValueId>(v))] = false;
   std::vector<bool> narrow(values, false);
   for (size_t v = 0; v < values; ++v) {
     const size_t group = groups.of(static_cast<ValueId>(v));

@@ -14,9 +14,9 @@ WeightKey weight_key(const Tensor& source, const std::string& recipe) {
   return {source.identity(), recipe + " " + to_string(source.type())};
 }
 
-Result<Tensor> PackedWeights::find_in_file(const WeightKey& key, const TensorType* type) {
+Result<Tensor> PackedWeights::find_in_file(const WeightKey& key, const TensorType& type) {
   const auto it = from_file_.find(key);
-  if (it != from_file_.end() && (type == nullptr || it->second.type() == *type)) return it->second;
+  if (it != from_file_.end() && it->second.type() == type) return it->second;
   missing_ = true;
   return invalid_model("the engine file lacks the weights \"{}\"", key.order);
 }
@@ -44,11 +44,20 @@ Tensor PackedWeights::take(const WeightKey& key, const std::string& recipe, Tens
   return packed;
 }
 
-Result<Tensor> PackedWeights::get(const Tensor& source, const std::string& recipe, const TensorType& packed,
-                                  Fill fill) {
+namespace {
+
+/// Recipes name what they make, so that none is taken for one of another size.
+std::string full_recipe(const std::string& recipe, const TensorType& packed) {
+  return fmt::format("{} to {}", recipe, to_string(packed));
+}
+
+}  // namespace
+
+Result<Tensor> PackedWeights::get(const Tensor& source, const std::string& name, const TensorType& packed, Fill fill) {
+  const std::string recipe = full_recipe(name, packed);
   const WeightKey key = weight_key(source, recipe);
   if (const auto it = mine_.find(key); it != mine_.end()) return take(key, recipe, it->second);
-  if (only_file_) return take(key, recipe, FOVEA_TRY(find_in_file(key, &packed)));
+  if (only_file_) return take(key, recipe, FOVEA_TRY(find_in_file(key, packed)));
   bool first_plan = false;
   {
     const std::lock_guard lock(store_.mutex);
@@ -64,16 +73,18 @@ Result<Tensor> PackedWeights::get(const Tensor& source, const std::string& recip
   return take(key, recipe, remember(key, source, std::move(made)));
 }
 
-Result<Tensor> PackedWeights::get(const Tensor& source, const std::string& recipe,
+Result<Tensor> PackedWeights::get(const Tensor& source, const std::string& name, const TensorType& packed,
                                   const std::function<Result<Tensor>()>& pack) {
+  const std::string recipe = full_recipe(name, packed);
   const WeightKey key = weight_key(source, recipe);
   if (const auto it = mine_.find(key); it != mine_.end()) return take(key, recipe, it->second);
-  if (only_file_) return take(key, recipe, FOVEA_TRY(find_in_file(key, nullptr)));
+  if (only_file_) return take(key, recipe, FOVEA_TRY(find_in_file(key, packed)));
   {
     const std::lock_guard lock(store_.mutex);
     if (const auto it = store_.known.find(key); it != store_.known.end()) return take(key, recipe, it->second.packed);
   }
   Tensor made = FOVEA_TRY(pack());
+  if (made.type() != packed) return internal("weights \"{}\" were packed as {}", recipe, to_string(made.type()));
   MappedFile::release_pages(source.raw(), source.bytes());
   return take(key, recipe, remember(key, source, std::move(made)));
 }

@@ -54,8 +54,9 @@ class PackedWeights {
   /// The packed form of `source` under this recipe ("gemm 16"). Who asks for it does not read the source when the step
   /// runs: the engine may have let it go by then. Error: out_of_memory; invalid_model for a file without it.
   Result<Tensor> get(const Tensor& source, const std::string& recipe, const TensorType& packed, Fill fill);
-  /// The same where only packing itself shows the type; runs at once, on this thread.
-  Result<Tensor> get(const Tensor& source, const std::string& recipe, const std::function<Result<Tensor>()>& pack);
+  /// The same where packing may fail; runs at once, on this thread.
+  Result<Tensor> get(const Tensor& source, const std::string& recipe, const TensorType& packed,
+                     const std::function<Result<Tensor>()>& pack);
 
   /// Forgets what the last maker of a step took.
   void begin_step() { taken_.clear(); }
@@ -73,7 +74,7 @@ class PackedWeights {
     Tensor source, packed;
     Fill fill;
   };
-  Result<Tensor> find_in_file(const WeightKey& key, const TensorType* type);
+  Result<Tensor> find_in_file(const WeightKey& key, const TensorType& type);
   Tensor remember(const WeightKey& key, const Tensor& source, Tensor packed);
   Tensor take(const WeightKey& key, const std::string& recipe, Tensor packed);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "base/error.h"
 #include "ops/evaluate.h"
@@ -70,6 +71,8 @@ class Formula {
     const bool known = node.domain.empty() && node.outputs.size() == 1 && node.opset >= 7 &&
                        std::ranges::find(kElementwise, node.op_type) != std::end(kElementwise);
     if (!known) return false;
+    // Each value once, however often the formula names it.
+    if (!traced_.insert(value).second) return true;
     return std::ranges::all_of(node.inputs, [&](ValueId v) { return v == kNoValue || trace(v, depth + 1); });
   }
 
@@ -115,6 +118,7 @@ class Formula {
 
   const Graph& graph_;
   ValueId source_ = kNoValue;
+  std::set<ValueId> traced_;
   std::map<ValueId, Tensor> known_;
 };
 

@@ -20,7 +20,7 @@ struct RowGrid {
 
   /// Whether each row begins where the one before it ends.
   bool dense(int64_t depth) const {
-    return pixel == depth && (height == 1 || line == width * pixel) && (image == 0 || image == height * line);
+    return pixel == depth && (height == 1 || line == width * pixel) && (image == 0 || image == height * width * pixel);
   }
   int64_t offset(int64_t row) const {
     const int64_t y = row / width;
@@ -122,7 +122,7 @@ class Bf16LinearStep final : public Step {
 
   void stage(const std::byte* a, int64_t first, int64_t count, std::byte* to) const {
     const int64_t row_bytes = form_.depth * 2;
-    if (stride_ == row_bytes) {
+    if (dense_ && stride_ == row_bytes) {
       copy(a, grid_.offset(first), count * form_.depth, to);
       std::fill_n(to + count * row_bytes, words_ * 4, std::byte{0});
       return;

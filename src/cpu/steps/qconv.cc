@@ -71,8 +71,12 @@ class QConvStep final : public Step {
     const int64_t lines = g_.batch * g_.shape.out_height, all = g_.groups * panels_;
     const int64_t macs = g_.shape.out_width * g_.shape.taps() * g_.in_per_group * g_.out_channels();  // of a line
     constexpr int64_t kGrainMacs = 1 << 20;
-    const WordWork work{lines, all, g_.batch * g_.shape.in_height * g_.shape.row_stride,
-                        g_.groups * weights_.group_words * 4, lines * macs};
+    const WordWork work{.row_parts = lines,
+                        .panels = all,
+                        .row_bytes = g_.batch * g_.shape.in_height * g_.shape.row_stride,
+                        .weight_bytes = g_.groups * weights_.group_words * 4,
+                        .result_bytes = lines * g_.shape.out_width * g_.out_channels(),
+                        .macs = lines * macs};
     if (share_word_rows(kernel_, work, b.pool->size())) {
       b.pool->parallel_for(lines, std::max<int64_t>(1, kGrainMacs / macs), [&](int64_t begin, int64_t end, int worker) {
         parts({x, padding}, finish, begin, end, 0, all, scratch(worker));

@@ -108,17 +108,18 @@ StepPtr make_qdepthwise_step(const LowerNode& node) {
   if (!g || g->in_per_group != 1 || g->out_per_group != 1 || g->shape.taps() > kMostTaps || node.has(8)) return nullptr;
   const auto w_zero = static_cast<int32_t>(node.integer("w_zero", 0));
   const int64_t channels = g->in_channels(), taps = g->shape.taps();
-  auto turned = node.weights.get(*weight, fmt::format("depthwise {}", w_zero), [&]() -> Result<Tensor> {
-    Tensor all = FOVEA_TRY(Tensor::allocate(DType::f32, {taps, channels}));
-    auto* to = all.mutable_view().as<float>();
-    for (int64_t c = 0; c < channels; ++c)
-      for (int64_t t = 0; t < taps; ++t) {
-        const int64_t i = c * taps + t;
-        const int32_t w = weight->dtype() == DType::u8 ? weight->data<uint8_t>()[i] : weight->data<int8_t>()[i];
-        to[t * channels + c] = static_cast<float>(w - w_zero);
-      }
-    return all;
-  });
+  auto turned = node.weights.get(
+      *weight, fmt::format("depthwise {}", w_zero), TensorType{DType::f32, {taps, channels}}, [&]() -> Result<Tensor> {
+        Tensor all = FOVEA_TRY(Tensor::allocate(DType::f32, {taps, channels}));
+        auto* to = all.mutable_view().as<float>();
+        for (int64_t c = 0; c < channels; ++c)
+          for (int64_t t = 0; t < taps; ++t) {
+            const int64_t i = c * taps + t;
+            const int32_t w = weight->dtype() == DType::u8 ? weight->data<uint8_t>()[i] : weight->data<int8_t>()[i];
+            to[t * channels + c] = static_cast<float>(w - w_zero);
+          }
+        return all;
+      });
   auto zeros = Tensor::allocate(DType::f32, {channels});
   auto finish = QFinish::make(node, nullptr);
   if (!turned.ok() || !zeros.ok() || !finish) return nullptr;

@@ -24,7 +24,9 @@ struct ByteGrid {
     const int64_t y = row / width;
     return y / height * image + y % height * line + row % width * pixel;
   }
-  bool dense(int64_t depth) const { return pixel == depth && (height == 1 || (line == width * depth)); }
+  bool dense(int64_t depth) const {
+    return pixel == depth && (height == 1 || line == width * pixel) && (image == 0 || image == height * width * pixel);
+  }
 };
 
 /// Dense rows up to this size are read or staged as they lie, what is read behind one being the next row; longer ones
@@ -66,7 +68,12 @@ class QLinearStep final : public Step {
     const auto scratch = [&](int worker) { return room + worker * worker_bytes_; };
     const int64_t tiles = ceil_div(rows_, 16), macs = depth_ * columns_;
     constexpr int64_t kGrainMacs = 1 << 20;  // multiply-adds that are worth a thread
-    const WordWork work{tiles, panels_, rows_ * depth_, panels_ * kernel_.columns * words_ * 4, rows_ * macs};
+    const WordWork work{.row_parts = tiles,
+                        .panels = panels_,
+                        .row_bytes = rows_ * depth_,
+                        .weight_bytes = panels_ * kernel_.columns * words_ * 4,
+                        .result_bytes = rows_ * columns_,
+                        .macs = rows_ * macs};
     if (share_word_rows(kernel_, work, b.pool->size())) {
       b.pool->parallel_for(
           tiles, std::max<int64_t>(1, kGrainMacs / (16 * macs)), [&](int64_t begin, int64_t end, int worker) {

@@ -37,34 +37,37 @@ Result<QWeights> pack_q_weights(const LowerNode& node, const kernels::WordKernel
   made.panels = kernels::panel_count(kernel, s.columns);
   const int64_t panel = kernels::panel_words(kernel, s.packed_taps, s.packed_depth);
   made.group_words = (made.panels + (made.sums_rows() ? 1 : 0)) * panel;
-  const std::string form = fmt::format("q {} {} {}", s.packed_taps, s.packed_depth, s.depth_stride);
+  const std::string form = fmt::format("q {} {} {} {}", s.groups, s.packed_taps, s.packed_depth, s.depth_stride);
   made.packed = FOVEA_TRY(
-      node.weights.get(*s.weight, fmt::format("{} {} {}", kernel.name, form, made.w_zero), [&]() -> Result<Tensor> {
+      node.weights.get(*s.weight, fmt::format("{} {} {}", kernel.name, form, made.w_zero),
+                       TensorType{DType::u32, {s.groups * made.group_words}}, [&]() -> Result<Tensor> {
+                         const Tensor turned = FOVEA_TRY(signed_weight(s));
+                         Tensor all = FOVEA_TRY(Tensor::allocate(DType::u32, {s.groups * made.group_words}));
+                         for (int64_t g = 0; g < s.groups; ++g) {
+                           const int64_t size = s.taps * s.depth;
+                           const kernels::WordSource<int8_t> source{turned.data<int8_t>() + g * s.columns * size,
+                                                                    s.columns,
+                                                                    s.packed_taps,
+                                                                    s.packed_depth,
+                                                                    size,
+                                                                    s.packed_depth,
+                                                                    1};
+                           auto* to = all.mutable_view().as<uint32_t>() + g * made.group_words;
+                           kernels::pack_words(kernel, source, 0, made.panels, to);
+                           if (made.sums_rows())
+                             pack_ones(kernel, s.packed_taps, s.packed_depth, to + made.panels * panel);
+                         }
+                         return all;
+                       }));
+  const Tensor sums = FOVEA_TRY(node.weights.get(
+      *s.weight, "sums " + form, TensorType{DType::i32, {s.groups * s.columns}}, [&]() -> Result<Tensor> {
         const Tensor turned = FOVEA_TRY(signed_weight(s));
-        Tensor all = FOVEA_TRY(Tensor::allocate(DType::u32, {s.groups * made.group_words}));
-        for (int64_t g = 0; g < s.groups; ++g) {
-          const int64_t size = s.taps * s.depth;
-          const kernels::WordSource<int8_t> source{turned.data<int8_t>() + g * s.columns * size,
-                                                   s.columns,
-                                                   s.packed_taps,
-                                                   s.packed_depth,
-                                                   size,
-                                                   s.packed_depth,
-                                                   1};
-          auto* to = all.mutable_view().as<uint32_t>() + g * made.group_words;
-          kernels::pack_words(kernel, source, 0, made.panels, to);
-          if (made.sums_rows()) pack_ones(kernel, s.packed_taps, s.packed_depth, to + made.panels * panel);
-        }
+        Tensor all = FOVEA_TRY(Tensor::allocate(DType::i32, {s.groups * s.columns}));
+        const int64_t size = s.taps * s.depth;
+        for (int64_t n = 0; n < s.groups * s.columns; ++n)
+          for (int64_t k = 0; k < size; ++k) all.mutable_view().as<int32_t>()[n] += turned.data<int8_t>()[n * size + k];
         return all;
       }));
-  const Tensor sums = FOVEA_TRY(node.weights.get(*s.weight, "sums " + form, [&]() -> Result<Tensor> {
-    const Tensor turned = FOVEA_TRY(signed_weight(s));
-    Tensor all = FOVEA_TRY(Tensor::allocate(DType::i32, {s.groups * s.columns}));
-    const int64_t size = s.taps * s.depth;
-    for (int64_t n = 0; n < s.groups * s.columns; ++n)
-      for (int64_t k = 0; k < size; ++k) all.mutable_view().as<int32_t>()[n] += turned.data<int8_t>()[n * size + k];
-    return all;
-  }));
   made.correction = FOVEA_TRY(Tensor::allocate(DType::i32, {s.groups * s.columns}));
   for (int64_t n = 0; n < s.groups * s.columns; ++n)
     made.correction.mutable_view().as<int32_t>()[n] =
