@@ -50,6 +50,23 @@ TEST(RowSteps, NormsOfRowsAndColumns) {
   expect_same("graph (f32[7,45] x) -> (y) { a = constant i64[1] {-1}  y = ReduceL2@18(x, a) {keepdims=0} }", "norm");
 }
 
+TEST(RowSteps, ChoicesByNan) {
+  // Square roots of some negative numbers are NaN.
+  expect_same(R"(graph (f32[3,40,70] x) -> (y) {
+    z = constant f32[] {0.5}
+    r = Sqrt@13(x)
+    n = IsNaN@20(r)
+    y = Where@16(n, z, r)
+  })",
+              "unary");
+  expect_same(R"(graph (f32[3,40] x, f32[3,40] z) -> (y) {
+    r = Sqrt@13(x)
+    n = IsNaN@20(r)
+    y = Where@16(n, z, x)
+  })",
+              "unary");
+}
+
 TEST(RowSteps, GroupsOfChannels) {
   expect_same(R"(graph (f32[2,6,11,9] x, f32[6] s, f32[6] b) -> (y) {
     y = GroupNormalization@21(x, s, b) {num_groups=3}

@@ -18,6 +18,8 @@ StepPtr make_gate_step(const LowerNode& node);            // fovea.Gate
 StepPtr make_copy_step(const LowerNode& node);            // Transpose, Slice, Split, Concat, Expand
 StepPtr make_unary_step(const LowerNode& node);           // Relu, Sigmoid, Gelu, Clip, ...
 StepPtr make_binary_step(const LowerNode& node);          // Add, Sub, Mul, Div, Min, Max
+StepPtr make_is_nan_step(const LowerNode& node);          // IsNaN
+StepPtr make_where_step(const LowerNode& node);           // Where
 StepPtr make_softmax_step(const LowerNode& node);         // Softmax
 StepPtr make_norm_step(const LowerNode& node);            // LayerNormalization, RMSNormalization
 StepPtr make_group_norm_step(const LowerNode& node);      // InstanceNormalization, GroupNormalization
