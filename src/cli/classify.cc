@@ -58,7 +58,8 @@ struct Sink {
   EarlierAnswers earlier;
 };
 
-Result<Sink> open_sink(const Options& options, Console& console) {
+/// Reads what is there; writes nothing yet.
+Result<Sink> prepare_sink(const Options& options, Console& console) {
   Sink sink;
   sink.out = &console.out;
   sink.format = options.format;
@@ -68,12 +69,18 @@ Result<Sink> open_sink(const Options& options, Console& console) {
   sink.earlier = FOVEA_TRY(read_earlier_answers(options.resume));
   sink.format = Format::json;
   sink.out = nullptr;  // the file, which is not yet where it will stay
+  return sink;
+}
+
+/// Opens the file of --resume, without the answer that was cut off.
+Result<void> open_file(const Options& options, Sink& sink) {
+  if (options.resume.empty()) return {};
   std::error_code failed;
   if (std::filesystem::exists(options.resume, failed))
     std::filesystem::resize_file(options.resume, static_cast<uintmax_t>(sink.earlier.whole_bytes), failed);
   sink.file.open(options.resume, std::ios::binary | std::ios::app);
   if (failed || !sink.file) return io("cannot write to this file").at(options.resume);
-  return sink;
+  return {};
 }
 
 int classify(const Options& options, Console& console) {
@@ -81,16 +88,17 @@ int classify(const Options& options, Console& console) {
   if (!settings.ok()) return console.fail(settings.error(), kWrongUsage);
   auto config = options.recipe.config_settings();
   if (!config.ok()) return console.fail(config.error(), kWrongUsage);
-  auto sink = open_sink(options, console);
+  auto sink = prepare_sink(options, console);
   if (!sink.ok()) return console.fail(sink.error(), kWrongUsage);
   auto classifier = make_classifier(options, *settings, *std::move(config), console);
   if (!classifier.ok()) return console.fail(classifier.error());
+  if (const auto opened = open_file(options, *sink); !opened.ok()) return console.fail(opened.error(), kWrongUsage);
 
   pipeline::PhotoList list = pipeline::find_photos(options.images, console.in);
   int code = list.failures.empty() ? kDone : kSomeInputsFailed;
   for (const Error& failure : list.failures) console.error(failure);
   const size_t found = list.photos.size();
-  std::erase_if(list.photos, [&](const pipeline::Photo& photo) { return sink->earlier.has(photo.name); });
+  std::erase_if(list.photos, [&](const pipeline::Photo& photo) { return sink->earlier.has(photo); });
   if (found > list.photos.size())
     console.note(fmt::format("{} of {} photos are in {} already", found - list.photos.size(), found, options.resume));
 
@@ -98,11 +106,14 @@ int classify(const Options& options, Console& console) {
   const image::ResizeMode resize = (*classifier)->recipe().transform.mode;
   write_header(out, sink->format);
   Progress progress(console, static_cast<int64_t>(list.photos.size()), "images", options.progress);
+  int64_t answered = 0;
+  const auto go_on = [&] {
+    if (!interrupted()) return true;
+    code = kInterrupted;
+    return answered % (*classifier)->batch() != 0;  // those that ran with it have their answers, too
+  };
   (*classifier)->classify(list.photos, [&](Answer&& answer) {
-    if (interrupted()) {
-      code = kInterrupted;
-      return false;
-    }
+    ++answered;
     progress.advance();
     const auto notes = (*classifier)->take_notes();
     if (!notes.empty() || !answer.top.ok()) progress.clear();
@@ -110,7 +121,7 @@ int classify(const Options& options, Console& console) {
     if (answer.top.ok()) {
       write_answer(out, sink->format, answer, resize);
       if (!options.resume.empty()) out.flush();  // what is answered is kept, whatever happens
-      return static_cast<bool>(out);
+      return out && go_on();
     }
     if (answer.model_failed) {
       code = console.fail(Error(answer.top.error()).at(options.model.path), kModelUnusable);
@@ -118,7 +129,7 @@ int classify(const Options& options, Console& console) {
     }
     console.error(answer.top.error());
     code = kSomeInputsFailed;
-    return true;
+    return go_on();
   });
   if (!options.resume.empty() && !sink->file)
     return console.fail(io("cannot write to this file").at(options.resume), kSomeInputsFailed);

@@ -1,5 +1,7 @@
 #include "cli/classify_answers.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -46,6 +48,20 @@ void write_csv(std::ostream& out, const Answer& answer, image::ResizeMode resize
                        ms.postprocess, name_of(resize));
 }
 
+bool is_answer(const Json& line) {
+  return line.is_object() && line.contains("image") && line["image"].is_string() && line.contains("top");
+}
+
+/// Whether write_json may have begun this line. What lies in a file of somebody else's must not be taken for it, since
+/// it is cut off.
+bool is_cut_off(std::string_view rest) {
+  constexpr std::string_view kBegin = "{\"image\":";
+  const size_t common = std::min(kBegin.size(), rest.size());
+  if (rest.substr(0, common) != kBegin.substr(0, common)) return false;
+  const Json whole = Json::parse(rest, nullptr, false);
+  return whole.is_discarded() || is_answer(whole);
+}
+
 /// A name as JSON has it: what is no UTF-8 is replaced.
 std::string as_json(const std::string& name) { return Json(name).dump(-1, ' ', false, Json::error_handler_t::replace); }
 
@@ -64,7 +80,9 @@ void write_answer(std::ostream& out, Format format, const Answer& answer, image:
   }
 }
 
-bool EarlierAnswers::has(const std::string& image) const { return images.count(as_json(image)) != 0; }
+bool EarlierAnswers::has(const pipeline::Photo& photo) const {
+  return !photo.bytes && images.count(as_json(photo.name)) != 0;
+}
 
 Result<EarlierAnswers> read_earlier_answers(const std::filesystem::path& path) {
   EarlierAnswers earlier;
@@ -74,12 +92,13 @@ Result<EarlierAnswers> read_earlier_answers(const std::filesystem::path& path) {
   const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
   for (size_t at = 0, line = 1; at < text.size(); ++line) {
     const size_t end = text.find('\n', at);
-    if (end == std::string_view::npos) break;  // cut off: it is done again
-    const Json answer = Json::parse(text.substr(at, end - at), nullptr, false);
-    if (!answer.is_object() || !answer.contains("image") || !answer["image"].is_string() || !answer.contains("top"))
+    const bool whole = end != std::string_view::npos;
+    const Json answer = whole ? Json::parse(text.substr(at, end - at), nullptr, false) : Json();
+    if (whole ? !is_answer(answer) : !is_cut_off(text.substr(at)))
       return invalid_argument("line {} is no answer of fovea classify", line)
           .at(path.string())
           .with_fix("name a file that `fovea classify --resume` wrote, or a new one");
+    if (!whole) break;  // it is done again
     earlier.images.insert(as_json(answer["image"].get<std::string>()));
     at = end + 1;
     earlier.whole_bytes = static_cast<int64_t>(at);

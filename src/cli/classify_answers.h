@@ -19,9 +19,10 @@ void write_answer(std::ostream& out, Format format, const pipeline::Answer& answ
 /// The photos that a file of JSON lines has answers for, by the names that it gives them.
 struct EarlierAnswers {
   std::set<std::string> images;
-  int64_t whole_bytes = 0;  // what lies behind is a line that was cut off
+  int64_t whole_bytes = 0;  // what lies behind is an answer that was cut off
 
-  bool has(const std::string& image) const;
+  /// Of a photo that came as bytes never: its name says nothing of what it shows.
+  bool has(const pipeline::Photo& photo) const;
 };
 /// Nothing where there is no such file. Error: io; invalid_argument where it holds something else than answers.
 Result<EarlierAnswers> read_earlier_answers(const std::filesystem::path& path);

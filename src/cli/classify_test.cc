@@ -1,6 +1,7 @@
 // fovea classify: ways of resizing, interrupted and resumed runs, progress.
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -9,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/interrupt.h"
 #include "cli/run_cli.h"
 
 namespace fovea::cli {
@@ -26,8 +28,8 @@ struct Outcome {
   std::string out, err;
 };
 
-Outcome fovea(std::vector<std::string> arguments) {
-  std::istringstream in;
+Outcome fovea(std::vector<std::string> arguments, const std::string& stdin_bytes = "") {
+  std::istringstream in(stdin_bytes);
   std::ostringstream out, err;
   Console console{in, out, err};
   const int code = run_cli(std::move(arguments), console);
@@ -47,6 +49,10 @@ class ClassifyTest : public testing::Test {
     std::vector<std::string> all;
     for (std::string line; std::getline(in, line);) all.push_back(line);
     return all;
+  }
+  static std::string bytes_of(const std::string& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
   }
 
  private:
@@ -104,6 +110,56 @@ TEST_F(ClassifyTest, ResumeTouchesNoFileThatIsNotItsOwn) {
   EXPECT_THAT(run.err, HasSubstr("line 1 is no answer"));
   EXPECT_EQ(lines(file).size(), 2u);
   EXPECT_EQ(fovea({"classify", kDemo, kCoffee, "--resume", path("x"), "--format", "csv"}).code, kWrongUsage);
+}
+
+TEST_F(ClassifyTest, ResumeTouchesNoFileWithoutALineBreakEither) {
+  const std::string file = path("notes.txt");
+  for (const std::string text :
+       {"remember the milk", "{\"a\"", "{\"image\" ", "{\"images\":[", "{\"image\":\"a.jpg\",\"label\":3}", "\""}) {
+    std::ofstream(file, std::ios::binary) << text;
+    const Outcome run = fovea({"classify", kDemo, kCoffee, "--resume", file});
+    EXPECT_EQ(run.code, kWrongUsage) << text;
+    EXPECT_THAT(run.err, HasSubstr("line 1 is no answer"));
+    EXPECT_EQ(bytes_of(file), text);
+  }
+  for (const std::string text : {"{", "{\"image\":", "{\"image\":\"a.jp", "{\"image\":\"a.jpg\",\"top\":[]}"}) {
+    std::ofstream(file, std::ios::binary) << text;
+    EXPECT_EQ(fovea({"classify", kDemo, kCoffee, "--resume", file}).code, kDone) << text;
+    ASSERT_EQ(lines(file).size(), 1u);
+    EXPECT_EQ(json::parse(lines(file)[0])["image"], kCoffee);
+  }
+}
+
+TEST_F(ClassifyTest, ResumeCutsNothingOffBeforeItCanAnswer) {
+  const std::string file = path("answers.jsonl"), cut = "{\"image\":\"a.jp";
+  std::ofstream(file, std::ios::binary) << cut;
+  EXPECT_EQ(fovea({"classify", path("missing.onnx"), kCoffee, "--resume", file}).code, kModelUnusable);
+  EXPECT_EQ(bytes_of(file), cut);
+}
+
+TEST_F(ClassifyTest, ResumeAnswersForBytesAgain) {
+  const std::string file = path("answers.jsonl");
+  for (const char* photo : {"/coffee.jpg", "/rocket.jpg"})
+    EXPECT_EQ(fovea({"classify", kDemo, "-", "--resume", file}, bytes_of(kPhotos + photo)).code, kDone);
+  const auto answers = lines(file);
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_EQ(json::parse(answers[0])["top"][0]["label"], "coffee");
+  EXPECT_EQ(json::parse(answers[1])["top"][0]["label"], "rocket");
+}
+
+TEST_F(ClassifyTest, CtrlCKeepsWhatIsAnswered) {
+  for (const auto& [batch, kept] : {std::pair("1", 1u), std::pair("8", 8u)}) {
+    const std::string file = path(std::string("stopped") + batch);
+    // In a process of its own, since an interruption is not taken back.
+    EXPECT_EXIT(
+        {
+          catch_interrupts();
+          std::raise(SIGINT);
+          std::_Exit(fovea({"classify", kDemo, kPhotos, "--threads", "1", "--batch", batch, "--resume", file}).code);
+        },
+        testing::ExitedWithCode(kInterrupted), "");
+    EXPECT_EQ(lines(file).size(), kept);
+  }
 }
 
 TEST_F(ClassifyTest, ABadPhotoDoesNotStopTheOthers) {

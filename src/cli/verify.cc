@@ -24,13 +24,16 @@ struct Options {
   Format format = Format::text;
 };
 
-/// What is allowed: nothing up to the model with exact resizing, and of the model what its number format costs. The
-/// other ways of resizing are held to a level and a half, normalised like the pixels.
+/// What is allowed: nothing up to the model with exact resizing, and of the model what its number format costs. Without
+/// rounding between the passes pixels differ by one level; of whole pixels `scaled` makes the same as `float`, and only
+/// from a JPEG that it decodes at a fraction what docs/using.md says of it.
 pipeline::VerifyOptions allowed(const Options& options, const tasks::Recipe& recipe) {
-  constexpr double kFloat = 1e-4, kLowPrecision = 5e-2, kLevels = 1.5;
+  constexpr double kFloat = 1e-4, kLowPrecision = 5e-2, kLevels = 1.5, kScaledLevels = 44;
   pipeline::VerifyOptions result;
   result.model = options.tolerance.value_or(options.engine.precision == Precision::fp32 ? kFloat : kLowPrecision);
-  if (recipe.transform.mode != image::ResizeMode::exact) result.resize = kLevels;
+  const image::ResizeMode mode = recipe.transform.mode;
+  if (mode != image::ResizeMode::exact) result.resize = result.resize_from_photo = kLevels;
+  if (mode == image::ResizeMode::scaled) result.resize_from_photo = kScaledLevels;
   return result;
 }
 

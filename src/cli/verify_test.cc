@@ -1,6 +1,7 @@
 // fovea verify against a bundle that timm, Pillow and ONNX Runtime made, and against damaged copies of it.
 #include <unistd.h>
 
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/run_cli.h"
+#include "image/decode.h"
 #include "tasks/npy.h"
 
 namespace fovea::cli {
@@ -49,6 +51,7 @@ class VerifyTest : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   std::string bundle() const { return folder_.string(); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
   /// Adds `amount` to one element of a stage.
   template <class T>
   void change(const std::string& stage, int64_t element, T amount) {
@@ -96,6 +99,60 @@ TEST_F(VerifyTest, TellsTheModelFromItsInput) {
   EXPECT_EQ(verify(bundle(), {"--tolerance", "0.5"}).code, kDone);
   const json other = json::parse(verify(bundle(), {"--std", "0.25", "--format", "json"}).out);
   EXPECT_EQ(other["first_difference"], "normalise");
+}
+
+TEST_F(VerifyTest, OtherWaysOfResizingAreJudgedStageByStage) {
+  for (const char* mode : {"float", "scaled"}) {
+    const Outcome run = verify(bundle(), {"--resize", mode, "--format", "json"});
+    EXPECT_EQ(run.code, kDone) << run.out << run.err;
+    const json found = json::parse(run.out);
+    EXPECT_EQ(found["first_difference"], nullptr);
+    // The pixels do differ, which the chain shows.
+    EXPECT_GT(found["stages"][1]["alone"]["differing"], 0);
+    EXPECT_GT(found["stages"][2]["from_photo"]["differing"], 0);
+    EXPECT_EQ(found["stages"][2]["alone"]["differing"], 0);
+  }
+  change<uint8_t>("resized", 3 * (128 * 5 + 7) + 1, 9);
+  const Outcome wrong = verify(bundle(), {"--resize", "float"});
+  EXPECT_EQ(wrong.code, kSomeInputsFailed);
+  EXPECT_THAT(wrong.out, HasSubstr("first stage that differs: resize"));
+}
+
+TEST_F(VerifyTest, APhotoThatIsDecodedAtAFractionMayDifferByMore) {
+  const std::string photo = kModels + "photos/retina.jpg";
+  std::istringstream in;
+  std::ostringstream out, err;
+  Console console{in, out, err};
+  ASSERT_EQ(run_cli({"preprocess", photo, kDemo, "--std", "1", "--mean", "0", "-o", path("pixels.npy")}, console),
+            kDone)
+      << err.str();
+  // Back to bytes, {height, width, channels}.
+  const Tensor input = *tasks::read_npy(path("pixels.npy"));
+  Tensor resized = *Tensor::allocate(DType::u8, {128, 128, 3});
+  for (int64_t i = 0; i < 128 * 128; ++i)
+    for (int64_t c = 0; c < 3; ++c)
+      resized.mutable_view().as<uint8_t>()[3 * i + c] =
+          static_cast<uint8_t>(std::lround(255 * input.values<float>()[static_cast<size_t>(c * 128 * 128 + i)]));
+  const image::Image pixels = *image::read_image(photo, {});
+  Tensor decoded = *Tensor::allocate(DType::u8, {pixels.height(), pixels.width(), 3});
+  std::memcpy(decoded.mutable_view().data, pixels.data(), static_cast<size_t>(pixels.bytes()));
+  ASSERT_TRUE(tasks::write_npy(path("resized.npy"), resized));
+  ASSERT_TRUE(tasks::write_npy(path("decoded.npy"), decoded));
+  fs::copy(photo, path("photo.jpg"), fs::copy_options::overwrite_existing);
+  const auto stage = [&](const char* mode) {
+    const Outcome run = verify(bundle(), {"--resize", mode, "--format", "json"});
+    EXPECT_EQ(run.code, kDone) << run.out << run.err;
+    return json::parse(run.out)["stages"].back();
+  };
+  describe({{"photo", "photo.jpg"}, {"decoded", "decoded.npy"}, {"resized", "resized.npy"}});
+  EXPECT_EQ(stage("exact")["from_photo"]["differing"], 0);
+  const json whole = stage("scaled");
+  EXPECT_EQ(whole["tolerance"], 1.5);
+  EXPECT_LE(whole["alone"]["max"], 1.5);
+  EXPECT_GT(whole["from_photo"]["max"], 1.5);
+  describe({{"photo", "photo.jpg"}, {"resized", "resized.npy"}});
+  EXPECT_EQ(stage("scaled")["tolerance"], 44);
+  EXPECT_EQ(stage("float")["tolerance"], 1.5);
 }
 
 TEST_F(VerifyTest, ComparesWhatIsThere) {

@@ -25,15 +25,17 @@ struct StageCheck {
 
 struct Verification {
   std::vector<StageCheck> stages;  // those that the bundle has tensors of
-  /// The first stage that differs by itself; where none does, the first at which the chain leaves its tolerance.
+  /// The first stage that differs by itself; where none does and resizing is exact, the first at which the chain leaves
+  /// its tolerance.
   std::optional<std::string> first_difference;
 };
 
-/// Differences that are allowed. Decoding, resizing and normalising are to be exact.
+/// Differences that are allowed. Decoding and normalising are to be exact, and resizing by default.
 struct VerifyOptions {
-  double model = 1e-4;   // relative L2 of the outputs
-  double resize = 0;     // levels
-  double normalise = 0;  // of the input's values
+  double model = 1e-4;           // relative L2 of the outputs
+  double resize = 0;             // levels, from the bundle's decoded pixels
+  double resize_from_photo = 0;  // levels, where the bundle lacks them
+  double normalise = 0;          // of the input's values
 };
 
 /// Error: of decoding and of running the model; unsupported for a model whose recipe is baked in.
