@@ -93,7 +93,7 @@ class Run {
       for (const std::string& note : recipe.notes) console_.note(note);
       if (recipe.facts.output.indices)
         return unsupported("the model chooses its classes itself").with_fix("quantise it before `fovea bake --top-k`");
-      reader_.emplace(FOVEA_TRY(pipeline::PhotoReader::create(std::move(recipe))));
+      reader_.emplace(FOVEA_TRY(pipeline::InputReader::create(std::move(recipe))));
     }
     report_.model = options_.model.path;
     report_.output = options_.output;
@@ -320,7 +320,7 @@ class Run {
   const Options& options_;
   Console& console_;
   backends::Source source_;
-  std::optional<pipeline::PhotoReader> reader_;
+  std::optional<pipeline::InputReader> reader_;
   std::vector<pipeline::Photo> all_;
   pipeline::PhotoSplit split_;
   std::optional<pipeline::FolderClasses> classes_;

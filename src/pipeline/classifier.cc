@@ -142,8 +142,15 @@ void Classifier::run_group(std::span<Work*> group) {
 void Classifier::classify(std::span<const Photo> photos, const std::function<bool(Answer&&)>& sink) {
   const auto size = static_cast<size_t>(batch_);
   const int threads = engine_->threads() > 1 && photos.size() > 1 ? engine_->threads() : 0;
-  Prefetch<Work> loads(photos.size(), size + static_cast<size_t>(threads), threads,
-                       [&](size_t i) { return load(photos[i]); });
+  const auto no_memory = [&](size_t i) {
+    Work work;
+    work.answer.photo = &photos[i];
+    work.answer.top = out_of_memory("there is not enough memory to decode this photo").at(photos[i].name);
+    return work;
+  };
+  Prefetch<Work> loads(
+      photos.size(), size + static_cast<size_t>(threads), threads, [&](size_t i) { return load(photos[i]); },
+      no_memory);
   for (size_t begin = 0; begin < photos.size(); begin += size) {
     std::vector<Work> batch;
     while (batch.size() < std::min(size, photos.size() - begin)) batch.push_back(loads.next());

@@ -48,7 +48,7 @@ Error stopped() { return unavailable("stopped"); }
 
 }  // namespace
 
-Result<std::vector<Reference>> float_answers(cpu::Engine& engine, const PhotoReader& reader,
+Result<std::vector<Reference>> float_answers(cpu::Engine& engine, const InputReader& reader,
                                              std::span<const Photo> photos, double* ms,
                                              const std::function<bool()>& step) {
   std::vector<Reference> references;
@@ -70,7 +70,7 @@ Result<std::vector<Reference>> float_answers(cpu::Engine& engine, const PhotoRea
   return references;
 }
 
-Result<Answers> compare_answers(cpu::Engine& engine, const PhotoReader& reader, std::span<const Reference> references,
+Result<Answers> compare_answers(cpu::Engine& engine, const InputReader& reader, std::span<const Reference> references,
                                 const std::optional<FolderClasses>& classes, const std::function<bool()>& step) {
   const tasks::OutputFacts& facts = reader.recipe().facts.output;
   Answers answers;

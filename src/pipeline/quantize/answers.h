@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cpu/engine.h"
-#include "pipeline/quantize/photo_reader.h"
+#include "pipeline/quantize/input_reader.h"
 #include "pipeline/quantize/photo_split.h"
 
 namespace fovea::pipeline {
@@ -29,13 +29,13 @@ struct Answers {
 
 /// What the float model answers, photo by photo; photos that cannot be read are left out. Keeps outputs of at most 1
 /// GiB, then the rest of the photos is left out, too. `ms`: the median time of a run.
-Result<std::vector<Reference>> float_answers(cpu::Engine& engine, const PhotoReader& reader,
+Result<std::vector<Reference>> float_answers(cpu::Engine& engine, const InputReader& reader,
                                              std::span<const Photo> photos, double* ms,
                                              const std::function<bool()>& step);
 
 /// The int8 model's answers against these. `step` is called before each photo and may stop it by false. Error: the
 /// engine's; unavailable when stopped.
-Result<Answers> compare_answers(cpu::Engine& engine, const PhotoReader& reader, std::span<const Reference> references,
+Result<Answers> compare_answers(cpu::Engine& engine, const InputReader& reader, std::span<const Reference> references,
                                 const std::optional<FolderClasses>& classes, const std::function<bool()>& step);
 
 /// Points of accuracy lost, 0 to 100: by the true classes where they are known, else by agreement with the float model;

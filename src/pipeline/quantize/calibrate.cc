@@ -15,7 +15,7 @@ constexpr double kSaveEveryMs = 30'000;
 
 class Calibrator {
  public:
-  Calibrator(const Graph& graph, const quantize::Selection& selection, const PhotoReader& reader,
+  Calibrator(const Graph& graph, const quantize::Selection& selection, const InputReader& reader,
              std::span<const Photo> photos, const CalibrationOptions& options)
       : graph_(graph), reader_(reader), photos_(photos), options_(options) {
     for (const auto& [value, stored] : selection.values) {
@@ -128,7 +128,7 @@ class Calibrator {
   }
 
   const Graph& graph_;
-  const PhotoReader& reader_;
+  const InputReader& reader_;
   std::span<const Photo> photos_;
   const CalibrationOptions& options_;
   std::vector<ValueId> values_;
@@ -141,7 +141,7 @@ class Calibrator {
 
 }  // namespace
 
-Result<Calibration> calibrate(const Graph& graph, const quantize::Selection& selection, const PhotoReader& reader,
+Result<Calibration> calibrate(const Graph& graph, const quantize::Selection& selection, const InputReader& reader,
                               std::span<const Photo> photos, const CalibrationOptions& options) {
   return Calibrator(graph, selection, reader, photos, options).run();
 }

@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "pipeline/quantize/photo_reader.h"
+#include "pipeline/quantize/input_reader.h"
 #include "quantize/observer.h"
 #include "quantize/select.h"
 
@@ -35,7 +35,7 @@ struct Calibration {
 /// Observes the values of the selection while `graph` (as quantize::prepare gives it) runs on the photos, a batch at a
 /// time; nothing is kept of an activation but its observer. Error: the engine's; invalid_argument where a state belongs
 /// to another calibration (model, photos or values differ) or is damaged; where no photo can be read, the first one's.
-Result<Calibration> calibrate(const Graph& graph, const quantize::Selection& selection, const PhotoReader& reader,
+Result<Calibration> calibrate(const Graph& graph, const quantize::Selection& selection, const InputReader& reader,
                               std::span<const Photo> photos, const CalibrationOptions& options);
 
 }  // namespace fovea::pipeline

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "onnx/read.h"
+#include "pipeline/load_photo.h"
 #include "pipeline/quantize/calibration_state.h"
 #include "pipeline/quantize/layer_errors.h"
 #include "pipeline/quantize/taps.h"
@@ -32,7 +33,10 @@ class CalibrateTest : public testing::Test {
     const Graph model = *onnx::read_model(kModels + "demo.onnx");
     const auto facts = *tasks::examine(model);
     const auto sources = *tasks::find_sources(kModels + "demo.onnx", model.metadata, std::nullopt);
-    reader_.emplace(*PhotoReader::create(*tasks::resolve_recipe({}, sources, facts)));
+    reader_.emplace(*InputReader::create(*tasks::resolve_recipe({}, sources, facts)));
+    tasks::Settings flags;
+    flags.resize_mode = image::ResizeMode::scaled;
+    scaled_.emplace(*InputReader::create(*tasks::resolve_recipe(flags, sources, facts)));
     graph_ = *quantize::prepare(model);
     selection_ = quantize::select(graph_, {});
     for (const char* name : {"coffee.jpg", "cat.png", "clock.png", "rocket.jpg"})
@@ -47,7 +51,7 @@ class CalibrateTest : public testing::Test {
   }
 
   fs::path folder_;
-  std::optional<PhotoReader> reader_;
+  std::optional<InputReader> reader_, scaled_;
   Graph graph_;
   quantize::Selection selection_;
   std::vector<Photo> photos_;
@@ -76,6 +80,29 @@ TEST_F(CalibrateTest, ObservesWhatTheModelComputes) {
   EXPECT_EQ(calibration.observers.at(input).low, low);
   EXPECT_EQ(calibration.observers.at(input).high, high);
   for (const auto& [value, observer] : calibration.observers) EXPECT_EQ(observer.photos, 4u);
+}
+
+TEST_F(CalibrateTest, ReadsPhotosAsClassifyDoes) {
+  const Photo photo{kModels + "photos/retina.jpg", nullptr};
+  std::vector<std::vector<float>> inputs;
+  for (const InputReader* reader : {&*reader_, &*scaled_}) {
+    const Tensor input = *reader->read(std::span(&photo, 1));
+    const auto transform = *image::Transform::create(reader->recipe().transform);
+    const LoadedPhoto loaded = *load_photo(photo, transform, reader->recipe().apply_orientation);
+    Tensor expected = *Tensor::allocate(DType::f32, input.shape());
+    ASSERT_TRUE(transform.normalize(loaded.pixels.view(), expected.mutable_view()).ok());
+    const auto values = input.values<float>(), wanted = expected.values<float>();
+    inputs.emplace_back(values.begin(), values.end());
+    EXPECT_EQ(inputs.back(), std::vector<float>(wanted.begin(), wanted.end()));
+  }
+  EXPECT_NE(inputs[0], inputs[1]);
+  // Not merely resized without rounding in between: decoded at a fraction.
+  const auto transform = *image::Transform::create(scaled_->recipe().transform);
+  const image::Image whole = *transform.pixels((*decode_photo(photo, {})).view());
+  Tensor other = *Tensor::allocate(DType::f32, {1, 3, whole.height(), whole.width()});
+  ASSERT_TRUE(transform.normalize(whole.view(), other.mutable_view()).ok());
+  const auto values = other.values<float>();
+  EXPECT_NE(inputs[1], std::vector<float>(values.begin(), values.end()));
 }
 
 TEST_F(CalibrateTest, LittleMemoryAndThreadsChangeNothing) {

@@ -29,7 +29,7 @@ class Hash {
 
 }  // namespace
 
-uint64_t fingerprint_of(const Graph& graph, const quantize::Selection& selection, const PhotoReader& reader,
+uint64_t fingerprint_of(const Graph& graph, const quantize::Selection& selection, const InputReader& reader,
                         std::span<const Photo> photos) {
   Hash hash;
   for (NodeId id : graph.order()) {

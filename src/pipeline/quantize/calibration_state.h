@@ -12,7 +12,7 @@ struct CalibrationState {
   std::map<std::string, quantize::Observer> observers;  // by value's name
 };
 
-uint64_t fingerprint_of(const Graph& graph, const quantize::Selection& selection, const PhotoReader& reader,
+uint64_t fingerprint_of(const Graph& graph, const quantize::Selection& selection, const InputReader& reader,
                         std::span<const Photo> photos);
 
 /// Writes it whole or not at all. Error: io.

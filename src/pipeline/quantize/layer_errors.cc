@@ -29,7 +29,7 @@ struct Powers {
 }  // namespace
 
 Result<std::vector<LayerError>> layer_errors(const Graph& graph, const Graph& quantised, const quantize::Scales& scales,
-                                             const PhotoReader& reader, std::span<const Photo> photos,
+                                             const InputReader& reader, std::span<const Photo> photos,
                                              int64_t most_tap_bytes, int threads) {
   std::vector<ValueId> values;  // in the order in which they are computed
   for (const auto& [value, parameters] : scales.parameters)

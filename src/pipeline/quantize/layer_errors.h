@@ -4,7 +4,7 @@
 #include <map>
 #include <vector>
 
-#include "pipeline/quantize/photo_reader.h"
+#include "pipeline/quantize/input_reader.h"
 #include "quantize/scales.h"
 
 namespace fovea::pipeline {
@@ -19,7 +19,7 @@ struct LayerError {
 /// Over these photos. `quantised` is what quantize::insert made of `graph` with these scales. In the graph's order.
 /// Error: the engine's.
 Result<std::vector<LayerError>> layer_errors(const Graph& graph, const Graph& quantised, const quantize::Scales& scales,
-                                             const PhotoReader& reader, std::span<const Photo> photos,
+                                             const InputReader& reader, std::span<const Photo> photos,
                                              int64_t most_tap_bytes, int threads);
 
 }  // namespace fovea::pipeline

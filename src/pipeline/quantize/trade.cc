@@ -13,7 +13,7 @@ Result<std::unique_ptr<cpu::Engine>> engine_of(Graph graph, const cpu::EngineOpt
 
 }  // namespace
 
-Result<std::vector<Sensitivity>> sensitivities(const Quantizer& quantizer, const PhotoReader& reader,
+Result<std::vector<Sensitivity>> sensitivities(const Quantizer& quantizer, const InputReader& reader,
                                                std::span<const Reference> references, const cpu::EngineOptions& how,
                                                const std::function<bool()>& step) {
   const std::vector<std::string> layers = quantizer.layers();
@@ -31,7 +31,7 @@ Result<std::vector<Sensitivity>> sensitivities(const Quantizer& quantizer, const
 }
 
 Result<Trade> trade(const Quantizer& quantizer, std::span<const Sensitivity> sensitive, double most_drop,
-                    const PhotoReader& reader, std::span<const Reference> references,
+                    const InputReader& reader, std::span<const Reference> references,
                     const std::optional<FolderClasses>& classes, const cpu::EngineOptions& how,
                     const std::function<bool()>& step) {
   Trade result;

@@ -20,7 +20,7 @@ struct Sensitivity {
 /// `how`: with which engine; its precision is that of the float parts.
 /// Of each layer, over these references, the most sensitive first. `step` is called before each run and may stop it.
 /// Error: the engine's; unavailable when stopped.
-Result<std::vector<Sensitivity>> sensitivities(const Quantizer& quantizer, const PhotoReader& reader,
+Result<std::vector<Sensitivity>> sensitivities(const Quantizer& quantizer, const InputReader& reader,
                                                std::span<const Reference> references, const cpu::EngineOptions& how,
                                                const std::function<bool()>& step);
 
@@ -40,7 +40,7 @@ struct Trade {
 /// Tries 0 layers in float, then 1, 2, 4, ... of the most sensitive until the drop is met, then fewer by halving; takes
 /// the fewest that meet it, or all where none does. Error: as sensitivities.
 Result<Trade> trade(const Quantizer& quantizer, std::span<const Sensitivity> sensitive, double most_drop,
-                    const PhotoReader& reader, std::span<const Reference> references,
+                    const InputReader& reader, std::span<const Reference> references,
                     const std::optional<FolderClasses>& classes, const cpu::EngineOptions& how,
                     const std::function<bool()>& step);
 

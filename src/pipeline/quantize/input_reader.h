@@ -8,10 +8,10 @@
 
 namespace fovea::pipeline {
 
-class PhotoReader {
+class InputReader {
  public:
   /// Error: as image::Transform::create.
-  static Result<PhotoReader> create(tasks::Recipe recipe);
+  static Result<InputReader> create(tasks::Recipe recipe);
 
   const tasks::Recipe& recipe() const { return recipe_; }
   /// Photos that one run takes: the model's own batch, else 1.
@@ -22,7 +22,7 @@ class PhotoReader {
   Result<Tensor> read(std::span<const Photo> photos) const;
 
  private:
-  PhotoReader(tasks::Recipe recipe, image::Transform transform) : recipe_(std::move(recipe)), transform_(transform) {}
+  InputReader(tasks::Recipe recipe, image::Transform transform) : recipe_(std::move(recipe)), transform_(transform) {}
 
   tasks::Recipe recipe_;
   image::Transform transform_;

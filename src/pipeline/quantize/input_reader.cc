@@ -1,20 +1,21 @@
-#include "pipeline/quantize/photo_reader.h"
+#include "pipeline/quantize/input_reader.h"
 
 #include "base/error.h"
+#include "pipeline/load_photo.h"
 #include "tasks/model_input.h"
 
 namespace fovea::pipeline {
 
-Result<PhotoReader> PhotoReader::create(tasks::Recipe recipe) {
+Result<InputReader> InputReader::create(tasks::Recipe recipe) {
   const image::Transform transform = FOVEA_TRY(image::Transform::create(recipe.transform));
-  return PhotoReader(std::move(recipe), transform);
+  return InputReader(std::move(recipe), transform);
 }
 
-Result<Tensor> PhotoReader::read(std::span<const Photo> photos) const {
+Result<Tensor> InputReader::read(std::span<const Photo> photos) const {
   std::vector<image::Image> pixels;
   for (const Photo& photo : photos) {
-    const image::Image decoded = FOVEA_TRY(decode_photo(photo, {.apply_orientation = recipe_.apply_orientation}));
-    pixels.push_back(FOVEA_TRY_AT(photo.name, transform_.pixels(decoded.view())));
+    LoadedPhoto loaded = FOVEA_TRY(load_photo(photo, transform_, recipe_.apply_orientation));
+    pixels.push_back(std::move(loaded.pixels));
     if (pixels.back().size() != pixels.front().size())
       return invalid_argument("the model takes {} photos at once, but this one has another size", batch())
           .at(photo.name);
