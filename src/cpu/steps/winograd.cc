@@ -160,10 +160,6 @@ class WinogradStep final : public Step {
   int64_t input_plane_, product_plane_, input_floats_, worker_floats_;
 };
 
-}  // namespace
-
-namespace {
-
 struct Choice {
   kernels::WinogradConv conv;
   Schedule schedule;
