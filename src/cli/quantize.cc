@@ -1,4 +1,6 @@
 // fovea quantize MODEL --images DIR -o OUT.onnx: int8 by calibration on photos, with what it costs in accuracy.
+#include <set>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -85,16 +87,8 @@ class Run {
           .at(options_.model.path)
           .with_fix("export the model to ONNX first (tools/export_timm.py)");
     quantizer_.graph = FOVEA_TRY_AT(options_.model.path, quantize::prepare(*source_.graph));
-    if (!options_.images.empty()) {
-      const auto sources = FOVEA_TRY(tasks::find_sources(source_.path, source_.graph->metadata, std::move(config)));
-      tasks::Recipe recipe = FOVEA_TRY(find_recipe(settings, sources));
-      const std::string unsaid = pipeline::note_recipe(settings, sources, recipe, quantizer_.graph);
-      if (!unsaid.empty()) console_.note(unsaid);
-      for (const std::string& note : recipe.notes) console_.note(note);
-      if (recipe.facts.output.indices)
-        return unsupported("the model chooses its classes itself").with_fix("quantise it before `fovea bake --top-k`");
-      reader_.emplace(FOVEA_TRY(pipeline::InputReader::create(std::move(recipe))));
-    }
+    if (const auto recipe = read_recipe(settings, std::move(config)); !recipe.ok() && !options_.images.empty())
+      return recipe.error();
     report_.model = options_.model.path;
     report_.output = options_.output;
     if (options_.equalize) report_.equalized_pairs = quantize::equalize(quantizer_.graph);
@@ -141,7 +135,10 @@ class Run {
     how.most_tap_bytes = options_.tap_megabytes << 20;
     how.channel_means = options_.correct_bias;
     how.state = options_.output + ".calibration";
-    how.resume = options_.resume;
+    std::error_code ignored;
+    how.resume = options_.resume && std::filesystem::exists(how.state, ignored);
+    if (options_.resume && !how.resume)
+      console_.note(fmt::format("there is no {}: calibrated from the first photo on", how.state.string()));
     how.stop = interrupted;
     how.progress = [&](int64_t done, int64_t total) {
       if (!progress) progress.emplace(console_, total - done + 1);  // what was done before is not to be done now
@@ -188,7 +185,7 @@ class Run {
     std::error_code ignored;
     const auto file_bytes = static_cast<int64_t>(std::filesystem::file_size(source_.path, ignored));
     // Weights that lay beside the model do so again.
-    const bool external = report_.bytes_before > file_bytes || report_.bytes_after > kMostInside;
+    const bool external = weight_bytes(*source_.graph) > file_bytes || report_.bytes_after > kMostInside;
     return onnx::write_model(model_.graph, options_.output, {.external_from = external ? kExternalFrom : -1});
   }
 
@@ -218,7 +215,8 @@ class Run {
     const auto& some = split_.held_back.empty() ? split_.calibration : split_.held_back;
     report_.errors = FOVEA_TRY(pipeline::layer_errors(quantizer_.graph, model_.graph, model_.scales, *reader_,
                                                       std::span(some).first(std::min(some.size(), kPhotosForLayers)),
-                                                      options_.tap_megabytes << 20, options_.threads));
+                                                      options_.tap_megabytes << 20, options_.threads,
+                                                      [] { return !interrupted(); }));
     return {};
   }
 
@@ -238,6 +236,19 @@ class Run {
   bool some_failed() const { return some_failed_; }
 
  private:
+  /// Finds the recipe, notes it in the model, and makes the reader where there are photos.
+  Result<void> read_recipe(const tasks::Settings& settings, std::optional<tasks::Settings> config) {
+    const auto sources = FOVEA_TRY(tasks::find_sources(source_.path, source_.graph->metadata, std::move(config)));
+    tasks::Recipe recipe = FOVEA_TRY(find_recipe(settings, sources));
+    if (recipe.facts.output.indices)
+      return unsupported("the model chooses its classes itself").with_fix("quantise it before `fovea bake --top-k`");
+    const std::string unsaid = pipeline::note_recipe(settings, sources, recipe, quantizer_.graph);
+    if (!unsaid.empty()) console_.note(unsaid);
+    for (const std::string& note : recipe.notes) console_.note(note);
+    if (!options_.images.empty()) reader_.emplace(FOVEA_TRY(pipeline::InputReader::create(std::move(recipe))));
+    return {};
+  }
+
   /// Also of models that are no classifiers: what they answer is compared as numbers then.
   Result<tasks::Recipe> find_recipe(const tasks::Settings& flags, std::span<const tasks::Settings> sources) const {
     auto facts = tasks::examine(*source_.graph);
@@ -337,16 +348,29 @@ int quantize(const Options& options, Console& console) {
     return console.fail(invalid_argument("nothing says how large the model's values become")
                             .with_fix("give --images DIR with photos, or --table-in with a calibration table"),
                         kWrongUsage);
+  for (const auto& [flag, path] :
+       {std::pair("-o", &options.output), {"--table", &options.table}, {"--report", &options.report}}) {
+    std::error_code failed;
+    if (std::filesystem::equivalent(options.model.path, *path, failed))
+      return console.fail(invalid_argument("{} {} is the model itself", flag, *path).with_fix("give another name"));
+  }
+  // The model can be used once it is read: from then on a file cannot be written, no photo be read, a table not found.
+  const auto fail = [&](const Error& error) {
+    if (interrupted()) return console.fail(error, kInterrupted);
+    if (error.code == ErrorCode::io || error.code == ErrorCode::invalid_image)
+      return console.fail(error, kSomeInputsFailed);
+    if (error.code == ErrorCode::not_found) return console.fail(error, kWrongUsage);
+    return console.fail(error);
+  };
   Run run(options, console);
   if (const auto read = run.read(); !read.ok()) return console.fail(read.error());
   if (!options.images.empty())
     if (const auto found = run.find_photos(); !found.ok()) return console.fail(found.error(), kWrongUsage);
   const auto calibrated = run.calibrate();
-  if (!calibrated.ok()) return console.fail(calibrated.error());
+  if (!calibrated.ok()) return fail(calibrated.error());
   if (!*calibrated) return kInterrupted;
   for (const auto step : {&Run::build, &Run::compare, &Run::show})
-    if (const auto done = (run.*step)(); !done.ok())
-      return interrupted() ? console.fail(done.error(), kInterrupted) : console.fail(done.error());
+    if (const auto done = (run.*step)(); !done.ok()) return fail(done.error());
   return run.some_failed() ? kSomeInputsFailed : kDone;
 }
 

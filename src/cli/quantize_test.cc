@@ -11,6 +11,8 @@
 
 #include "base/text_file.h"
 #include "cli/run_cli.h"
+#include "graph/text.h"
+#include "onnx/write.h"
 
 namespace fovea::cli {
 namespace {
@@ -165,6 +167,74 @@ TEST_F(QuantizeTest, WhatCannotBeMeantIsSaidWithItsFix) {
   EXPECT_EQ(excluded.code, kModelUnusable);
   EXPECT_THAT(excluded.err, HasSubstr("no Conv, MatMul or Gemm"));
   EXPECT_FALSE(fs::exists(path("x.onnx")));
+}
+
+TEST_F(QuantizeTest, TheModelItselfIsNoOutput) {
+  fs::copy(kDemo, path("m.onnx"));
+  fs::create_symlink(path("m.onnx"), path("link.json"));
+  const std::string before = *read_text_file(path("m.onnx"));
+  const std::vector<std::vector<std::string>> ways = {{"-o", path("m.onnx")},
+                                                      {"-o", path("x.onnx"), "--table", path("link.json")},
+                                                      {"-o", path("x.onnx"), "--report", path("link.json")}};
+  for (const auto& flags : ways) {
+    std::vector<std::string> arguments = {"quantize", path("m.onnx"), "--images", kPhotos};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const Outcome refused = fovea(arguments);
+    EXPECT_EQ(refused.code, kWrongUsage);
+    EXPECT_THAT(refused.err, HasSubstr(flags[flags.size() - 2] + " " + flags.back() + " is the model itself"));
+  }
+  EXPECT_TRUE(*read_text_file(path("m.onnx")) == before);
+  EXPECT_FALSE(fs::exists(path("x.onnx")));
+}
+
+TEST_F(QuantizeTest, AFileThatCannotBeWrittenIsNoFaultOfTheModel) {
+  ASSERT_EQ(quantize("a.onnx", {"--table", path("t.json")}).code, kDone);
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"-o", path("no/x.onnx")},
+                                                {"-o", path("x.onnx"), "--table", path("no/t.json")},
+                                                {"-o", path("x.onnx"), "--report", path("no/r.json")}}) {
+    std::vector<std::string> arguments = {"quantize", kDemo, "--table-in", path("t.json")};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    EXPECT_EQ(fovea(arguments).code, kSomeInputsFailed) << flags.back();
+  }
+  EXPECT_EQ(fovea({"table", path("t.json"), "-o", path("no/t.cache")}).code, kSomeInputsFailed);
+  EXPECT_EQ(fovea({"quantize", kDemo, "--table-in", path("none.json"), "-o", path("x.onnx")}).code, kWrongUsage);
+}
+
+TEST_F(QuantizeTest, ResumingWithoutAStateBeginsAnew) {
+  const Outcome made = quantize("a.onnx", {"--resume"});
+  EXPECT_EQ(made.code, kDone) << made.err;
+  EXPECT_THAT(made.err, HasSubstr("there is no " + path("a.onnx.calibration")));
+}
+
+TEST_F(QuantizeTest, WithATableAloneTheRecipeGoesIntoTheModel) {
+  ASSERT_EQ(quantize("a.onnx", {"--table", path("t.json"), "--crop-pct", "0.5"}).code, kDone);
+  const Outcome made =
+      fovea({"quantize", kDemo, "--table-in", path("t.json"), "-o", path("b.onnx"), "--crop-pct", "0.5"});
+  ASSERT_EQ(made.code, kDone) << made.err;
+  EXPECT_TRUE(*read_text_file(path("a.onnx")) == *read_text_file(path("b.onnx")));
+}
+
+TEST_F(QuantizeTest, AModelInOneFileStaysInOne) {
+  // Folding gives each convolution weights of its own: more than the file had.
+  const auto graph = parse_graph(R"(graph (f32[1,16,8,8] x) -> (y) {
+    w = constant f32[256,16,3,3] random(1)
+    s = constant f32[256] random(2)  t = constant f32[256] random(3)  v = constant f32[256] fill(1)
+    a = Conv@14(x, w)  b = Conv@14(x, w)
+    c = BatchNormalization@14(a, s, t, t, v)  d = BatchNormalization@14(b, t, s, s, v)
+    y = Sub@14(c, d)
+  })");
+  ASSERT_TRUE(graph.ok()) << graph.error().to_string();
+  ASSERT_TRUE(onnx::write_model(*graph, path("m.onnx")).ok());
+  std::ofstream(path("t.cache")) << "x 1.0\nc 4.0\nd 4.0\n";
+  const Outcome made =
+      fovea({"quantize", path("m.onnx"), "--table-in", path("t.cache"), "-o", path("x.onnx"), "--format", "json"});
+  ASSERT_EQ(made.code, kDone) << made.err;
+  EXPECT_GT(json::parse(made.out)["weight_bytes"]["float"].get<uint64_t>(), fs::file_size(path("m.onnx")));
+  EXPECT_TRUE(fs::exists(path("x.onnx")));
+  EXPECT_FALSE(fs::exists(path("x.onnx.data")));
+  ASSERT_TRUE(onnx::write_model(*graph, path("beside.onnx"), {.external_from = 1024}).ok());
+  EXPECT_EQ(fovea({"quantize", path("beside.onnx"), "--table-in", path("t.cache"), "-o", path("z.onnx")}).code, kDone);
+  EXPECT_TRUE(fs::exists(path("z.onnx.data")));
 }
 
 TEST_F(QuantizeTest, ABrokenPhotoIsReportedAndTheOthersGoOn) {

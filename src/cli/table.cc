@@ -22,7 +22,8 @@ int convert(const Options& options, Console& console) {
     return kDone;
   }
   const auto written = quantize::write_table_file(*table, options.output, quantize::parse_table_format(options.kind));
-  return written.ok() ? kDone : console.fail(written.error(), kWrongUsage);
+  if (written.ok()) return kDone;
+  return console.fail(written.error(), written.error().code == ErrorCode::io ? kSomeInputsFailed : kWrongUsage);
 }
 
 }  // namespace
@@ -40,7 +41,7 @@ Command add_table(CLI::App& app) {
   add_format_flag(*command, options->format, false);
   command->footer(
       "Examples:\n  fovea table calibration.json\n"
-      "  fovea table calibration.json -o calibration.cache --kind tensorrt");
+      "  fovea table calibration.json -o calibration.trt");
   return {command, [options](Console& console) { return convert(*options, console); }};
 }
 

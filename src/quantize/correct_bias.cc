@@ -75,6 +75,8 @@ Result<int> correct_bias(Graph& graph, Selection& selection, const Scales& scale
       before = graph.constant(node.bias)->values<float>();
     } else if (self.inputs.size() > 2 && self.inputs[2] != kNoValue) {
       continue;  // one that is computed
+    } else if (const auto* beta = self.attribute<float>("beta"); beta && *beta != 1) {
+      continue;  // it would scale the correction, too
     }
     const auto least = matmul ? std::vector<float>() : least_weight_scales(before, parameters->second.scale);
     const auto shift =

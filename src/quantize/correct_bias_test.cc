@@ -98,6 +98,27 @@ TEST(CorrectBias, AConvolutionWithoutBiasGetsOne) {
                    {1, 16, 9, 5}, 1);
 }
 
+TEST(CorrectBias, AGemmWithoutBiasGetsOneUnlessItsBetaScalesIt) {
+  constexpr const char* kGemm = R"(graph (f32[7,64] x) -> (y) {
+    w = constant f32[64,5] random(1)
+    y = Gemm@13(x, w) {beta=BETA}
+  })";
+  const auto with_beta = [&](const std::string& beta) {
+    std::string text = kGemm;
+    return text.replace(text.find("BETA"), 4, beta);
+  };
+  expect_corrected(with_beta("1.0").c_str(), {7, 64}, -1);
+  const Graph model = parsed(with_beta("0.5"));
+  Selection selection = select(model, {});
+  Ranges ranges;
+  for (const auto& [value, stored] : selection.values) ranges[value] = {0, 4};
+  Graph corrected = model;
+  const auto changed = correct_bias(corrected, selection, choose_scales(model, selection, ranges, {}),
+                                    {{model.inputs[0], std::vector<double>(64, 3)}});
+  ASSERT_TRUE(changed.ok()) << changed.error().to_string();
+  EXPECT_EQ(*changed, 0);
+}
+
 TEST(Equalize, TheModelComputesTheSameWithEvenerWeights) {
   Graph model = parsed(R"(graph (f32[1,3,6,6] x) -> (y) {
     w = constant f32[4,3,1,1] random(1)  b = constant f32[4] random(2)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -159,7 +160,9 @@ Result<Observer> observer_of_json(const nlohmann::json& state) {
               take_histogram(state, observer.histogram) && take_channels(state, observer);
   if (good && observer.seen()) {
     double low = 0, high = 0;
-    good = take_pair(state, "range", low, high);
+    constexpr double kMost = std::numeric_limits<float>::max();
+    good = take_pair(state, "range", low, high) && -kMost <= low && low <= high && high <= kMost;
+    if (!good) return invalid_argument("this is no state of an observer");
     observer.low = static_cast<float>(low);
     observer.high = static_cast<float>(high);
   }

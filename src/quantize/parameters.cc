@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 
@@ -13,8 +14,9 @@ int32_t Parameters::quantize(double real) const {
 }
 
 Parameters activation_parameters(const Range& range, DType dtype, bool symmetric) {
-  const double low = std::min(0.0, static_cast<double>(range.low)),
-               high = std::max(0.0, static_cast<double>(range.high));
+  constexpr double kMost = std::numeric_limits<float>::max();
+  const double low = std::max(-kMost, std::min(0.0, static_cast<double>(range.low))),
+               high = std::min(kMost, std::max(0.0, static_cast<double>(range.high)));
   Parameters result{1, 0, dtype};
   if (symmetric) {
     result.scale = static_cast<float>(std::max(-low, high) / 127);

@@ -24,7 +24,8 @@ struct Parameters {
 };
 
 /// The parameters with which `dtype` (u8 or i8) spans the range and 0. `symmetric`: zero point 0 and the same reach on
-/// both sides, -127 to 127 (i8 only). A range without extent gets the scale 1.
+/// both sides, -127 to 127 (i8 only). A range without extent gets the scale 1; an infinite end counts as the largest
+/// float, one that is NaN as 0.
 Parameters activation_parameters(const Range& range, DType dtype, bool symmetric);
 
 struct QuantizedWeight {

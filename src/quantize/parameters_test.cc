@@ -1,6 +1,7 @@
 #include "quantize/parameters.h"
 
 #include <cmath>
+#include <limits>
 
 #include <gtest/gtest.h>
 
@@ -30,6 +31,16 @@ TEST(Parameters, ARangeWithoutExtentIsNoDivisionByZero) {
     for (const Range range : {Range{0, 0}, Range{0, 1e-44f}}) {
       const Parameters p = activation_parameters(range, dtype, dtype == DType::i8);
       EXPECT_EQ(p.scale, 1);
+      EXPECT_EQ(p.dequantize(p.quantize(0)), 0);
+    }
+}
+
+TEST(Parameters, ARangeThatIsNotFiniteGetsFiniteParameters) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const DType dtype : {DType::u8, DType::i8})
+    for (const Range range : {Range{-infinity, infinity}, Range{0, infinity}, Range{NAN, NAN}, Range{NAN, 1}}) {
+      const Parameters p = activation_parameters(range, dtype, dtype == DType::i8);
+      EXPECT_TRUE(std::isfinite(p.scale));
       EXPECT_EQ(p.dequantize(p.quantize(0)), 0);
     }
 }

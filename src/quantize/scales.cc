@@ -1,6 +1,7 @@
 #include "quantize/scales.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 namespace fovea::quantize {

@@ -41,15 +41,22 @@ Result<Table> parse_flatbuffers(std::string_view bytes) {
     return invalid_argument("this is no flatbuffer of a calibration table");
   Table table;
   const auto* dict = flatbuffers::GetRoot<TrtTable>(data)->dict();
+  // Many entries may point at one pair: what they take in memory must not pass what the file has. An entry of its own
+  // has an offset in the vector, a table of two fields, and its key.
+  constexpr size_t kLeastEntryBytes = 16;
+  size_t needed = 0;
   // Written from the back, so read from the back: then the order is that of the names.
   for (flatbuffers::uoffset_t i = dict ? dict->size() : 0; i-- > 0;) {
     const KeyValue* pair = dict->Get(i);
     if (pair->key() == nullptr || pair->value() == nullptr)
       return invalid_argument("entry {} has no key or no value", i);
+    needed += kLeastEntryBytes + pair->key()->size();
+    if (needed > bytes.size()) return invalid_argument("its entries share their keys");
     const auto value = parse_number(pair->value()->string_view());
     if (!value) return invalid_argument("\"{}\" of \"{}\" is no number", pair->value()->str(), pair->key()->str());
-    const auto reach = static_cast<float>(*value);
-    table.entries.push_back({pair->key()->str(), {-std::fabs(reach), reach}, false, false, {}, {}});
+    const auto reach = finite_float(*value);
+    if (!reach) return invalid_argument("the magnitude {} of \"{}\" makes no range", *value, pair->key()->str());
+    table.entries.push_back({pair->key()->str(), {-std::fabs(*reach), *reach}, false, false, {}, {}});
   }
   note_lost_magnitudes(table);
   return table;

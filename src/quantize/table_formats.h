@@ -18,6 +18,8 @@ Result<std::string> write_tensorrt(const Table& table);
 std::string python_number(double value);
 /// A decimal number, all of the text. Nothing for anything else.
 std::optional<double> parse_number(std::string_view text);
+/// The number as a float; nothing where it is infinite or NaN, or becomes so.
+std::optional<float> finite_float(double value);
 /// Entries in the order of their names' bytes, as Python sorts them.
 std::vector<const TableEntry*> sorted_entries(const Table& table);
 

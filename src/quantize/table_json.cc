@@ -1,7 +1,7 @@
 // calibration.json as ONNX Runtime's CalibrationCacheEncoder writes it; older versions wrote a plain dictionary of
 // [low, high].
+#include <array>
 #include <cmath>
-#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -13,17 +13,59 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// A number, or an array object {"data": 1.5 or [1.5], ...}, or a list of one.
+constexpr size_t kMostBytes = size_t{128} << 20, kMostKeys = 20'000, kMostDepth = 16;
+
+/// Whether the text is worth parsing: ordered_json looks through all keys of an object for each new one, and a model
+/// has not as many tensors as would make that long.
+Result<void> check_extent(std::string_view text) {
+  if (text.size() > kMostBytes) return invalid_argument("{} bytes are too many for a table", text.size());
+  std::array<size_t, kMostDepth + 1> keys{};  // of the objects and lists that are open
+  size_t depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kMostDepth) return invalid_argument("it is nested too deeply for a table");
+      keys[depth] = 0;
+    } else if (c == '}' || c == ']') {
+      depth -= depth > 0 ? 1 : 0;
+    } else if (c == ':' && ++keys[depth] > kMostKeys) {
+      return invalid_argument("more than {} tensors are too many for a table", kMostKeys);
+    }
+  }
+  return {};
+}
+
+/// A number, or an array object {"data": 1.5 or [1.5], ...}, or a list of one of these. Nothing where it is no finite
+/// float.
 std::optional<float> number_of(const Json& value, bool* is_array) {
-  if (value.is_number()) return value.get<float>();
-  if (value.is_array() && value.size() == 1) return number_of(value[0], is_array);
-  if (!value.is_object()) return std::nullopt;
-  const auto data = value.find("data");
-  if (data == value.end() || (data->is_array() && data->size() != 1)) return std::nullopt;
+  const Json& inner = value.is_array() && value.size() == 1 ? value[0] : value;
+  if (inner.is_number()) return finite_float(inner.get<double>());
+  if (!inner.is_object()) return std::nullopt;
+  const auto data = inner.find("data");
+  if (data == inner.end() || (data->is_array() && data->size() != 1)) return std::nullopt;
   const Json& number = data->is_array() ? (*data)[0] : *data;
   if (!number.is_number()) return std::nullopt;
   if (is_array) *is_array = data->is_array();
-  return number.get<float>();
+  return finite_float(number.get<double>());
+}
+
+/// Appends the number; false where the type cannot hold it.
+bool take_number(const Json& number, std::vector<float>& list) {
+  const auto value = finite_float(number.get<double>());
+  if (value) list.push_back(*value);
+  return value.has_value();
+}
+bool take_number(const Json& number, std::vector<int64_t>& list) {
+  const auto value = number.get<double>();
+  if (!(std::fabs(value) < 0x1p63) || value != std::trunc(value)) return false;
+  list.push_back(number.get<int64_t>());
+  return true;
 }
 
 /// Numbers of {"data": [...]} or of a plain list; false where something else stands there.
@@ -34,10 +76,8 @@ bool take_list(const Json& tensor, const char* key, std::vector<T>& list) {
   const Json* data = &*it;
   if (data->is_object() && data->contains("data")) data = &(*data)["data"];
   if (!data->is_array()) return true;  // "bins" may be a mere number of them
-  for (const Json& number : *data) {
-    if (!number.is_number()) return false;
-    list.push_back(number.get<T>());
-  }
+  for (const Json& number : *data)
+    if (!number.is_number() || !take_number(number, list)) return false;
   return true;
 }
 
@@ -53,9 +93,9 @@ Result<TableEntry> parse_entry(const std::string& name, const Json& tensor) {
     if (const auto it = tensor.find("highest"); it != tensor.end()) high = number_of(*it, &entry.high_is_array);
     if (!take_list(tensor, "hist", entry.counts) || !take_list(tensor, "bins", entry.edges) ||
         (entry.edges.empty() && !take_list(tensor, "hist_edges", entry.edges)))
-      return invalid_argument("its histogram holds something that is no number");
+      return invalid_argument("its histogram holds something that is no number, or too large a one");
   }
-  if (!low || !high) return invalid_argument("it has no lowest and highest");
+  if (!low || !high) return invalid_argument("it has no lowest and highest that are finite numbers");
   if (!(*low <= *high)) return invalid_argument("lowest {} is above highest {}", *low, *high);
   entry.range = {*low, *high};
   return entry;
@@ -86,6 +126,7 @@ std::string list_of(const std::vector<T>& values, Write&& write) {
 }  // namespace
 
 Result<Table> parse_json(std::string_view text) {
+  FOVEA_TRY(check_extent(text));
   const Json root = Json::parse(text, nullptr, false);
   if (root.is_discarded() || !root.is_object()) return invalid_argument("this is no JSON object");
   Table table;

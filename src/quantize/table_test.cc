@@ -1,10 +1,12 @@
 // Against files that ONNX Runtime wrote: tools/make_calibration_tables.py.
 #include "quantize/table.h"
 
+#include <flatbuffers/flatbuffers.h>
 #include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -115,6 +117,73 @@ TEST(Table, DamagedFlatbuffersAreRefusedNotBelieved) {
     }
   }
   EXPECT_FALSE(parse_flatbuffers(good.substr(0, good.size() / 2)).ok());
+}
+
+TEST(Table, EntriesOfAFlatbufferThatShareOneKeyAreRefused) {
+  flatbuffers::FlatBufferBuilder builder;
+  const auto key = builder.CreateString(std::string(500'000, 'k'));
+  const auto value = builder.CreateString("1.0");
+  const auto pair_start = builder.StartTable();
+  builder.AddOffset(4, key);
+  builder.AddOffset(6, value);
+  const flatbuffers::Offset<void> pair = builder.EndTable(pair_start);
+  constexpr size_t kEntries = 125'000;  // 60 GB of keys
+  builder.StartVector(kEntries, sizeof(flatbuffers::uoffset_t));
+  for (size_t i = 0; i < kEntries; ++i) builder.PushElement(pair);
+  const flatbuffers::Offset<void> dict = builder.EndVector(kEntries);
+  const auto start = builder.StartTable();
+  builder.AddOffset(4, dict);
+  builder.Finish(flatbuffers::Offset<void>(builder.EndTable(start)));
+  const auto table = parse_flatbuffers({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
+  ASSERT_FALSE(table.ok());
+  EXPECT_THAT(table.error().message, HasSubstr("share their keys"));
+}
+
+TEST(Table, ShortNamesAreNoSharedKeys) {
+  Table table;
+  for (int i = 0; i < 300; ++i)
+    table.entries.push_back({std::string(1, static_cast<char>('a' + i % 26)), {-1, 1}, false, false, {}, {}});
+  const auto again = parse_flatbuffers(*write_flatbuffers(table));
+  ASSERT_TRUE(again.ok()) << again.error().to_string();
+  EXPECT_EQ(again->entries.size(), 300u);
+}
+
+TEST(Table, JsonOfUnreasonableSizeIsRefusedBeforeItIsParsed) {
+  std::string many = "{";
+  for (int i = 0; i < 1'000'000; ++i) many += (i ? ",\"" : "\"") + std::to_string(i) + "\":[0,1]";
+  const auto table = parse_json(many + "}");
+  ASSERT_FALSE(table.ok());
+  EXPECT_THAT(table.error().message, HasSubstr("too many"));
+  std::string some = "{";  // colons and quotation marks within names count for nothing
+  for (int i = 0; i < 15'000; ++i) some += (i ? ",\":::" : "\":::") + std::to_string(i) + "\\\"\":[0,1]";
+  EXPECT_TRUE(parse_json(some + "}").ok());
+  const std::string deep = "{\"x\":[" + std::string(1'000'000, '[') + "1" + std::string(1'000'000, ']') + ",2]}";
+  EXPECT_THAT(parse_json(deep).error().message, HasSubstr("nested"));
+  EXPECT_FALSE(parse_json(R"({"x": [[[[[1]]]], 2]})").ok());
+}
+
+TEST(Table, RangesAreFiniteFloats) {
+  for (const char* number : {"inf", "-inf", "nan", "1e39", "-1e300"}) {
+    const auto table = parse_cache(std::string("x ") + number + "\n");
+    ASSERT_FALSE(table.ok()) << number;
+    EXPECT_EQ(table.error().where, "line 1");
+  }
+  Table infinite;
+  infinite.entries.push_back({"x", {0, std::numeric_limits<float>::infinity()}, false, false, {}, {}});
+  EXPECT_THAT(parse_flatbuffers(*write_flatbuffers(infinite)).error().message, HasSubstr("makes no range"));
+  EXPECT_FALSE(parse_json(*write_json(infinite)).ok());
+  EXPECT_FALSE(parse_table("TRT-8205-X\nx: 7f000000\n", TableFormat::tensorrt).ok());  // 127 times that is infinite
+  EXPECT_TRUE(parse_table("TRT-8205-X\nx: 7b000000\n", TableFormat::tensorrt).ok());
+  for (const char* text :
+       {R"({"x": [-1e300, 1]})", R"({"x": [0, 1e39]})", R"({"x": {"lowest": 0, "highest": {"data": [1e300]}}})",
+        R"({"x": {"lowest": 0, "highest": 1, "hist": {"data": [1e300]}}})",
+        R"({"x": {"lowest": 0, "highest": 1, "hist": {"data": [1.5]}}})",
+        R"({"x": {"lowest": 0, "highest": 1, "hist": {"data": [18446744073709551615]}}})",
+        R"({"x": {"lowest": 0, "highest": 1, "bins": {"data": [1e300]}}})"})
+    EXPECT_FALSE(parse_json(text).ok()) << text;
+  const auto good = parse_json(R"({"x": {"lowest": 0, "highest": 1, "hist": {"data": [3.0, 4]}}})");
+  ASSERT_TRUE(good.ok()) << good.error().to_string();
+  EXPECT_THAT(good->entries[0].counts, ElementsAre(3, 4));
 }
 
 TEST(Table, FilesSayTheirFormatByTheirName) {

@@ -36,8 +36,9 @@ Result<Table> parse_cache(std::string_view text) {
     const size_t space = line.rfind(' ');
     const auto value = space == std::string_view::npos ? std::nullopt : parse_number(line.substr(space + 1));
     if (!value || space == 0) return invalid_argument("\"{}\" is no name and number", line);
-    const auto reach = static_cast<float>(*value);
-    table.entries.push_back({std::string(line.substr(0, space)), {-std::fabs(reach), reach}, false, false, {}, {}});
+    const auto reach = finite_float(*value);
+    if (!reach) return invalid_argument("the magnitude {} makes no range", *value);
+    table.entries.push_back({std::string(line.substr(0, space)), {-std::fabs(*reach), *reach}, false, false, {}, {}});
     return {};
   }));
   note_lost_magnitudes(table);
@@ -77,7 +78,7 @@ Result<Table> parse_tensorrt(std::string_view text) {
     if (digits.size() != 8 || error != std::errc() || end != digits.data() + digits.size())
       return invalid_argument("\"{}\" is no name and scale (eight hex digits)", line);
     const float scale = std::bit_cast<float>(bits);
-    if (!std::isfinite(scale) || scale < 0) return invalid_argument("the scale {} makes no range", scale);
+    if (!std::isfinite(127 * scale) || scale < 0) return invalid_argument("the scale {} makes no range", scale);
     table.entries.push_back({std::string(line.substr(0, colon)), {-127 * scale, 127 * scale}, false, false, {}, {}});
     return {};
   }));

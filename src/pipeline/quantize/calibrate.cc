@@ -1,6 +1,6 @@
 #include "pipeline/quantize/calibrate.h"
 
-#include <algorithm>
+#include <atomic>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
@@ -26,7 +26,7 @@ class Calibrator {
       for (const quantize::IntegerNode& node : selection.nodes)
         if (node.weighted())  // the channels that a convolution sums over are axis 1, those of a product the last
           result_.observers[graph.node(node.node).inputs[0]].channel_axis = graph.node(node.node).is("Conv") ? 1 : -1;
-    state_.fingerprint = fingerprint_of(graph, selection, reader, photos);
+    state_.fingerprint = fingerprint_of(graph, selection, reader, photos, options);
   }
 
   Result<Calibration> run() {
@@ -35,13 +35,18 @@ class Calibrator {
     if (!first.ok()) return std::move(first).error();
     const auto groups = tap_groups(graph_, values_, *first, options_.most_tap_bytes);
     total_ = static_cast<int64_t>(groups.size() * photos_.size());
+    if (state_.group > 0 && state_.group >= groups.size()) return damaged_state();
     for (size_t g = state_.group; g < groups.size(); ++g) {
       FOVEA_TRY(run_group(g, groups[g]));
-      if (result_.stopped) return std::move(result_);
+      if (result_.stopped) {
+        name_unreadable();
+        return std::move(result_);
+      }
       state_.group = g + 1;
       state_.photo = 0;
     }
-    result_.photos = static_cast<int64_t>(photos_.size() - result_.unreadable.size());
+    result_.photos = static_cast<int64_t>(photos_.size() - state_.unreadable.size());
+    name_unreadable();
     std::error_code ignored;
     if (!options_.state.empty()) std::filesystem::remove(options_.state, ignored);
     return std::move(result_);
@@ -50,17 +55,27 @@ class Calibrator {
  private:
   Result<void> take_state() {
     state_ = FOVEA_TRY(read_state(options_.state, state_.fingerprint));
-    for (auto& [value, observer] : result_.observers) {
-      const auto it = state_.observers.find(graph_.value(value).name);
-      if (it != state_.observers.end()) observer = std::move(it->second);
+    const bool fits = state_.observers.size() == values_.size() && state_.photo <= photos_.size() &&
+                      (state_.unreadable.empty() || state_.unreadable.rbegin()->first < photos_.size());
+    if (!fits) return damaged_state();
+    for (size_t i = 0; i < values_.size(); ++i) {
+      // What is to be observed is this run's to say.
+      state_.observers[i].channel_axis = result_.observers[values_[i]].channel_axis;
+      result_.observers[values_[i]] = std::move(state_.observers[i]);
     }
     state_.observers.clear();
     return {};
   }
 
+  Error damaged_state() const {
+    return invalid_argument("this is no state of a calibration")
+        .at(options_.state.string())
+        .with_fix("calibrate anew, without --resume");
+  }
+
   Result<void> save_state() {
     if (options_.state.empty()) return {};
-    for (const auto& [value, observer] : result_.observers) state_.observers[graph_.value(value).name] = observer;
+    for (const ValueId value : values_) state_.observers.push_back(result_.observers[value]);
     const auto written = write_state(state_, options_.state);
     state_.observers.clear();
     saved_.emplace();
@@ -86,7 +101,7 @@ class Calibrator {
     for (size_t i = state_.photo; i < photos_.size(); ++i) {
       auto input = reader_.read(std::span(&photos_[i], 1));
       if (!input.ok()) {
-        if (group == 0 || options_.resume) note_unreadable(std::move(input).error());
+        state_.unreadable.try_emplace(i, std::move(input).error());
       } else if (reader_.batch() > 1) {
         batch.push_back(photos_[i]);
       }
@@ -110,9 +125,8 @@ class Calibrator {
     return {};
   }
 
-  void note_unreadable(Error error) {
-    const auto same = [&](const Error& e) { return e.to_string() == error.to_string(); };
-    if (std::ranges::none_of(result_.unreadable, same)) result_.unreadable.push_back(std::move(error));
+  void name_unreadable() {
+    for (const auto& [place, error] : state_.unreadable) result_.unreadable.push_back(error);
   }
 
   Result<void> observe(cpu::Engine& engine, const std::vector<ValueId>& values, const Tensor& input) {

@@ -2,12 +2,16 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
+#include "base/text_file.h"
 #include "onnx/read.h"
 #include "pipeline/load_photo.h"
 #include "pipeline/quantize/calibration_state.h"
@@ -146,12 +150,110 @@ TEST_F(CalibrateTest, AStateOfSomethingElseIsRefused) {
   const auto other = calibrate(graph_, selection_, *reader_, std::span(photos_).first(3), options);
   ASSERT_FALSE(other.ok());
   EXPECT_THAT(other.error().message, HasSubstr("another calibration"));
-  for (const std::string bytes : {"", "nonsense", "\xa1\x64kind\x01"}) {
-    std::ofstream(options.state, std::ios::binary) << bytes;
-    const auto damaged = calibrate(graph_, selection_, *reader_, photos_, options);
+  // Other groups of values, and more figures of them.
+  CalibrationOptions means = options, groups = options;
+  means.channel_means = true;
+  groups.most_tap_bytes = 1 << 20;
+  for (const CalibrationOptions* differs : {&means, &groups}) {
+    const auto refused = calibrate(graph_, selection_, *reader_, photos_, *differs);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_THAT(refused.error().message, HasSubstr("another calibration"));
+  }
+  // A model that differs in an attribute alone, or at the end of a weight alone.
+  Graph attribute = graph_, weight = graph_;
+  for (const NodeId id : graph_.order()) {
+    if (!graph_.node(id).is("Conv")) continue;
+    attribute.set_attribute(id, "note", int64_t{1});
+    Tensor changed = *Tensor::allocate(DType::f32, graph_.constant(graph_.node(id).inputs[1])->shape());
+    std::ranges::copy(graph_.constant(graph_.node(id).inputs[1])->values<float>(), changed.mutable_view().as<float>());
+    changed.mutable_view().as<float>()[changed.size() - 1] += 1;
+    weight.set_constant(graph_.node(id).inputs[1], changed);
+    break;
+  }
+  const uint64_t same = fingerprint_of(graph_, selection_, *reader_, photos_, options);
+  EXPECT_EQ(fingerprint_of(Graph(graph_), selection_, *reader_, photos_, options), same);
+  EXPECT_NE(fingerprint_of(attribute, selection_, *reader_, photos_, options), same);
+  EXPECT_NE(fingerprint_of(weight, selection_, *reader_, photos_, options), same);
+}
+
+TEST_F(CalibrateTest, APhotoOfAnotherSizeIsAnotherPhoto) {
+  const std::vector<Photo> photos = {{(folder_ / "a.jpg").string(), nullptr}};
+  std::ofstream(photos[0].name) << "one";
+  const uint64_t before = fingerprint_of(graph_, selection_, *reader_, photos, {});
+  std::ofstream(photos[0].name) << "three";
+  EXPECT_NE(fingerprint_of(graph_, selection_, *reader_, photos, {}), before);
+}
+
+TEST_F(CalibrateTest, ADamagedStateIsRefusedNotBelieved) {
+  CalibrationState state;
+  state.fingerprint = 7;
+  state.unreadable[2] = invalid_image("no photo").at("b.jpg").with_fix("mend it");
+  state.observers.resize(2);
+  const Tensor some = Tensor::of<float>({1, 2, 2}, {-1, 2, 0, 3});
+  state.observers[1].channel_axis = 1;
+  state.observers[1].observe(some.view());
+  const fs::path path = folder_ / "state";
+  ASSERT_TRUE(write_state(state, path).ok());
+  const std::string good = *read_text_file(path);
+  const auto again = read_state(path, 7);
+  ASSERT_TRUE(again.ok()) << again.error().to_string();
+  EXPECT_EQ(again->unreadable.at(2).to_string(), state.unreadable.at(2).to_string());
+  EXPECT_EQ(quantize::to_json(again->observers[1]), quantize::to_json(state.observers[1]));
+  const auto read = [&](const std::string& bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+    return read_state(path, 7);
+  };
+  constexpr std::array<char, 5> kDamage = {'\x00', '\x7f', '\xff', '9', '['};
+  for (size_t i = 0; i + 2 < good.size(); ++i) {
+    if (i % 7 == 0) {
+      EXPECT_FALSE(read(good.substr(0, i)).ok()) << i;
+    }
+    std::string bad = good;
+    bad[i] = kDamage[i % kDamage.size()];
+    (void)read(bad).ok();  // it may be a good one, with another number
+  }
+  // An array of 2^60 elements in CBOR, as an earlier form of states had it; lists in lists.
+  const std::string header("\x9b\x10\0\0\0\0\0\0\0", 9);
+  for (const std::string& bytes : {std::string(), std::string("nonsense"), header, std::string(1'000'000, '[')}) {
+    const auto damaged = read(bytes);
     ASSERT_FALSE(damaged.ok());
     EXPECT_THAT(damaged.error().to_string(), HasSubstr("without --resume"));
   }
+}
+
+TEST_F(CalibrateTest, AStateThatFitsNoPlaceIsRefused) {
+  CalibrationOptions options{.threads = 1, .state = folder_ / "state", .resume = true};
+  CalibrationState good;
+  good.fingerprint = fingerprint_of(graph_, selection_, *reader_, photos_, options);
+  good.observers.resize(selection_.values.size());
+  CalibrationState group = good, photo = good, unreadable = good, observers = good;
+  group.group = 1000;
+  photo.photo = 1000;
+  unreadable.unreadable[1000] = invalid_image("no photo");
+  observers.observers.pop_back();
+  for (const CalibrationState* state : {&group, &photo, &unreadable, &observers}) {
+    ASSERT_TRUE(write_state(*state, options.state).ok());
+    const auto refused = calibrate(graph_, selection_, *reader_, photos_, options);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_THAT(refused.error().to_string(), HasSubstr("without --resume"));
+  }
+}
+
+TEST_F(CalibrateTest, PhotosThatCouldNotBeReadBeforeTheStopAreNamedAfterIt) {
+  std::ofstream(folder_ / "broken.jpg") << "no photo";
+  std::vector<Photo> photos = photos_;
+  photos.insert(photos.begin(), {(folder_ / "broken.jpg").string(), nullptr});
+  CalibrationOptions options{.threads = 1, .state = folder_ / "state"};
+  int64_t seen = 0;
+  options.progress = [&](int64_t done, int64_t) { seen = done; };
+  options.stop = [&] { return seen == 3; };
+  EXPECT_TRUE(calibrated(options, photos).stopped);
+  options.resume = true;
+  options.stop = {};
+  const Calibration calibration = calibrated(options, photos);
+  EXPECT_EQ(calibration.photos, 4);
+  ASSERT_EQ(calibration.unreadable.size(), 1u);
+  EXPECT_THAT(calibration.unreadable[0].to_string(), HasSubstr("broken.jpg"));
 }
 
 TEST_F(CalibrateTest, PhotosThatCannotBeReadAreNamedAndLeftOut) {
@@ -174,7 +276,7 @@ TEST_F(CalibrateTest, TheInt8ModelIsCloseAndItsErrorsAreKnown) {
   const auto model = quantizer.build({});
   ASSERT_TRUE(model.ok()) << model.error().to_string();
   const auto errors =
-      layer_errors(graph_, model->graph, model->scales, *reader_, std::span(photos_).first(2), 1 << 22, 1);
+      layer_errors(graph_, model->graph, model->scales, *reader_, std::span(photos_).first(2), 1 << 22, 1, {});
   ASSERT_TRUE(errors.ok()) << errors.error().to_string();
   ASSERT_EQ(errors->size(), model->scales.parameters.size());
   for (const LayerError& error : *errors) {
@@ -182,6 +284,12 @@ TEST_F(CalibrateTest, TheInt8ModelIsCloseAndItsErrorsAreKnown) {
     EXPECT_GT(error.total_db, 15) << error.value;
     EXPECT_LE(error.total_db, error.own_db + 1) << error.value;
   }
+  int runs = 0;
+  const auto stopped = layer_errors(graph_, model->graph, model->scales, *reader_, std::span(photos_).first(2), 1 << 22,
+                                    1, [&] { return ++runs < 2; });
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ(stopped.error().code, ErrorCode::unavailable);
+  EXPECT_EQ(runs, 2);
   // The layer that hurts most is kept first; with all in float nothing is lost.
   const auto engine = cpu::Engine::compile(std::make_shared<Graph>(graph_), {.threads = 1});
   const auto references = float_answers(**engine, *reader_, photos_, nullptr, {});

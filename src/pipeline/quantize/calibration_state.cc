@@ -1,85 +1,111 @@
 #include "pipeline/quantize/calibration_state.h"
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/content_hash.h"
 #include "base/error.h"
 #include "base/text_file.h"
+#include "graph/text.h"
 
 namespace fovea::pipeline {
 namespace {
 
 using nlohmann::json;
 
-constexpr const char* kKind = "fovea calibration 1";
+constexpr const char* kKind = "fovea calibration 2";
 
-/// FNV-1a.
-class Hash {
- public:
-  void add(std::string_view text) {
-    for (const char c : text) step(static_cast<unsigned char>(c));
-    step(0xff);  // ends it: "ab", "c" is not "a", "bc"
+std::optional<uint64_t> number_at(const json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_number_unsigned() ? std::optional(it->get<uint64_t>()) : std::nullopt;
+}
+
+/// [place, where, message, fix], as write_state writes it.
+bool take_unreadable(const json& list, std::map<size_t, Error>& unreadable) {
+  for (const json& one : list) {
+    if (!one.is_array() || one.size() != 4 || !one[0].is_number_unsigned() || !one[1].is_string() ||
+        !one[2].is_string() || !one[3].is_string())
+      return false;
+    unreadable[one[0].get<size_t>()] = invalid_image("{}", one[2].get<std::string>())
+                                           .at(one[1].get<std::string>())
+                                           .with_fix(one[3].get<std::string>());
   }
-  uint64_t value() const { return value_; }
-
- private:
-  void step(unsigned char byte) { value_ = (value_ ^ byte) * 0x100000001b3u; }
-  uint64_t value_ = 0xcbf29ce484222325u;
-};
+  return true;
+}
 
 }  // namespace
 
 uint64_t fingerprint_of(const Graph& graph, const quantize::Selection& selection, const InputReader& reader,
-                        std::span<const Photo> photos) {
-  Hash hash;
-  for (NodeId id : graph.order()) {
-    const Node& node = graph.node(id);
-    hash.add(node.op_type);
-    for (const ValueId in : node.inputs)
-      if (const Tensor* t = graph.constant(in)) {
-        // The beginning of each weight tells models of one architecture apart.
-        hash.add(to_string(t->type()));
-        hash.add({static_cast<const char*>(t->raw()), std::min<size_t>(t->bytes(), 256)});
-      }
+                        std::span<const Photo> photos, const CalibrationOptions& options) {
+  std::string text;
+  const auto add = [&](std::string_view part) {
+    text += part;
+    text += '\0';  // ends it: "ab", "c" is not "a", "bc"
+  };
+  add(print(graph, {.max_elements = 16}));
+  for (NodeId id : graph.order())
+    for (const ValueId in : graph.node(id).inputs)
+      if (const Tensor* t = graph.constant(in))
+        add(to_hex(content_hash(std::string_view(static_cast<const char*>(t->raw()), t->bytes()))));
+  for (const auto& [value, stored] : selection.values) add(graph.value(value).name);
+  const image::TransformSpec& transform = reader.recipe().transform;
+  add(tasks::describe(transform));
+  // What that line rounds or leaves out.
+  add(fmt::format("{} {} {} {} {}", static_cast<int>(transform.crop_rule), fmt::join(transform.fill, " "),
+                  transform.rescale.value_or(0), fmt::join(transform.mean, " "), fmt::join(transform.std, " ")));
+  add(reader.recipe().apply_orientation ? "turned" : "as stored");
+  for (const Photo& photo : photos) {
+    std::error_code failed;
+    const uint64_t bytes = photo.bytes ? photo.bytes->size() : std::filesystem::file_size(photo.name, failed);
+    add(photo.name);
+    add(failed ? "?" : std::to_string(bytes));
   }
-  for (const auto& [value, stored] : selection.values) hash.add(graph.value(value).name);
-  hash.add(tasks::describe(reader.recipe().transform));
-  hash.add(reader.recipe().apply_orientation ? "turned" : "as stored");
-  for (const Photo& photo : photos) hash.add(photo.name);
-  return hash.value();
+  add(std::to_string(options.most_tap_bytes));  // the groups of values follow from it
+  add(options.channel_means ? "means" : "no means");
+  return content_hash(text);
 }
 
+// As JSON text and not in one of its binary forms: their reader trusts lengths in the file, and recurses.
 Result<void> write_state(const CalibrationState& state, const std::filesystem::path& path) {
-  json observers = json::object();
-  for (const auto& [name, observer] : state.observers) observers[name] = quantize::to_json(observer);
-  const json whole = {{"kind", kKind},
-                      {"fingerprint", state.fingerprint},
-                      {"group", state.group},
-                      {"photo", state.photo},
-                      {"observers", std::move(observers)}};
-  const std::vector<uint8_t> bytes = json::to_cbor(whole);
-  const std::span<const std::byte> parts[] = {std::as_bytes(std::span(bytes))};
+  json observers = json::array(), unreadable = json::array();
+  for (const quantize::Observer& observer : state.observers) observers.push_back(quantize::to_json(observer));
+  for (const auto& [place, error] : state.unreadable)
+    unreadable.push_back({place, error.where, error.message, error.fix});
+  const json whole = {
+      {"kind", kKind},        {"fingerprint", state.fingerprint},    {"group", state.group},
+      {"photo", state.photo}, {"unreadable", std::move(unreadable)}, {"observers", std::move(observers)}};
+  // Names of files may be anything; what is no UTF-8 gets replacement characters.
+  const std::string text = whole.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  const std::span<const std::byte> parts[] = {std::as_bytes(std::span(text))};
   return write_file_atomically(path, parts);
 }
 
 Result<CalibrationState> read_state(const std::filesystem::path& path, uint64_t fingerprint) {
-  const std::string bytes = FOVEA_TRY(read_text_file(path));
-  const json whole = json::from_cbor(bytes, true, false);
-  const auto number = [&](const char* key) {
-    const auto it = whole.find(key);
-    return it != whole.end() && it->is_number_unsigned() ? std::optional(it->get<uint64_t>()) : std::nullopt;
-  };
+  const std::string text = FOVEA_TRY(read_text_file(path));
   constexpr const char* kAnew = "calibrate anew, without --resume";
-  const bool good = whole.is_object() && whole.contains("kind") && whole["kind"] == kKind && number("fingerprint") &&
-                    number("group") && number("photo") && whole.contains("observers") && whole["observers"].is_object();
-  if (!good) return invalid_argument("this is no state of a calibration").at(path.string()).with_fix(kAnew);
-  if (*number("fingerprint") != fingerprint)
-    return invalid_argument("it belongs to another calibration: model, recipe, photos or nodes differ")
+  const auto damaged = [&] {
+    return invalid_argument("this is no state of a calibration").at(path.string()).with_fix(kAnew);
+  };
+  const json whole = json::parse(text, nullptr, false);
+  if (!whole.is_object()) return damaged();
+  const auto kind = whole.find("kind"), unreadable = whole.find("unreadable"), observers = whole.find("observers");
+  const auto belongs = number_at(whole, "fingerprint"), group = number_at(whole, "group"),
+             photo = number_at(whole, "photo");
+  if (kind == whole.end() || *kind != kKind || !belongs || !group || !photo || unreadable == whole.end() ||
+      !unreadable->is_array() || observers == whole.end() || !observers->is_array())
+    return damaged();
+  if (*belongs != fingerprint)
+    return invalid_argument("it belongs to another calibration: model, recipe, photos, nodes or options differ")
         .at(path.string())
         .with_fix(kAnew);
-  CalibrationState state{fingerprint, *number("group"), *number("photo"), {}};
-  for (const auto& [name, observer] : whole["observers"].items())
-    state.observers[name] = FOVEA_TRY_AT(path.string(), quantize::observer_of_json(observer));
+  CalibrationState state{fingerprint, *group, *photo, {}, {}};
+  if (!take_unreadable(*unreadable, state.unreadable)) return damaged();
+  for (const json& observer : *observers) {
+    auto taken = quantize::observer_of_json(observer);
+    if (!taken.ok()) return damaged();
+    state.observers.push_back(std::move(taken).value());
+  }
   return state;
 }
 

@@ -6,14 +6,17 @@
 namespace fovea::pipeline {
 
 struct CalibrationState {
-  uint64_t fingerprint = 0;                             // of model, recipe, photos and values
-  size_t group = 0;                                     // of values: those before are done
-  size_t photo = 0;                                     // the next one for this group
-  std::map<std::string, quantize::Observer> observers;  // by value's name
+  uint64_t fingerprint = 0;                   // of all that the rest means something for only
+  size_t group = 0;                           // of values: those before are done
+  size_t photo = 0;                           // the next one for this group
+  std::map<size_t, Error> unreadable;         // photos by their place in the list, and why
+  std::vector<quantize::Observer> observers;  // of the selection's values, in their order
 };
 
+/// Of the graph with its weights, the values, the recipe, the photos' names and file sizes, and the options that decide
+/// which values are observed together and what of them is. The photos' pixels are not looked at.
 uint64_t fingerprint_of(const Graph& graph, const quantize::Selection& selection, const InputReader& reader,
-                        std::span<const Photo> photos);
+                        std::span<const Photo> photos, const CalibrationOptions& options);
 
 /// Writes it whole or not at all. Error: io.
 Result<void> write_state(const CalibrationState& state, const std::filesystem::path& path);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "pipeline/quantize/taps.h"
 
 namespace fovea::pipeline {
@@ -30,7 +31,7 @@ struct Powers {
 
 Result<std::vector<LayerError>> layer_errors(const Graph& graph, const Graph& quantised, const quantize::Scales& scales,
                                              const InputReader& reader, std::span<const Photo> photos,
-                                             int64_t most_tap_bytes, int threads) {
+                                             int64_t most_tap_bytes, int threads, const std::function<bool()>& step) {
   std::vector<ValueId> values;  // in the order in which they are computed
   for (const auto& [value, parameters] : scales.parameters)
     if (graph.value(value).producer == kNoNode) values.push_back(value);
@@ -57,6 +58,7 @@ Result<std::vector<LayerError>> layer_errors(const Graph& graph, const Graph& qu
     for (const bool is_float : {true, false}) {
       const auto engine = FOVEA_TRY(engine_with_taps(is_float ? graph : quantised, is_float ? group : twins, threads));
       for (size_t i = 0; i < inputs.size(); ++i) {
+        if (step && !step()) return unavailable("stopped");
         auto tensors = FOVEA_TRY(engine->run(std::span(&inputs[i], 1)));
         if (is_float) {
           exact.push_back(std::move(tensors));

@@ -1,7 +1,7 @@
 // How far each stored value of the int8 model is from the float model's.
 #pragma once
 
-#include <map>
+#include <functional>
 #include <vector>
 
 #include "pipeline/quantize/input_reader.h"
@@ -17,9 +17,9 @@ struct LayerError {
 };
 
 /// Over these photos. `quantised` is what quantize::insert made of `graph` with these scales. In the graph's order.
-/// Error: the engine's.
+/// `step` is called before each run of a model and may stop it by false. Error: the engine's; unavailable when stopped.
 Result<std::vector<LayerError>> layer_errors(const Graph& graph, const Graph& quantised, const quantize::Scales& scales,
                                              const InputReader& reader, std::span<const Photo> photos,
-                                             int64_t most_tap_bytes, int threads);
+                                             int64_t most_tap_bytes, int threads, const std::function<bool()>& step);
 
 }  // namespace fovea::pipeline
