@@ -1,6 +1,4 @@
 // fovea bake, and what the other commands make of a baked model.
-#include <unistd.h>
-
 #include <filesystem>
 #include <sstream>
 
@@ -8,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/run_cli.h"
+#include "cli/command_test.h"
 
 namespace fovea::cli {
 namespace {
@@ -17,34 +15,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
 
-const std::string kModels = FOVEA_SOURCE_DIR "/models/";
-const std::string kDemo = kModels + "demo.onnx", kCoffee = kModels + "photos/coffee.jpg";
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
-Outcome fovea(std::vector<std::string> arguments) {
-  std::istringstream in;
-  std::ostringstream out, err;
-  Console console{in, out, err};
-  const int code = run_cli(std::move(arguments), console);
-  return {code, out.str(), err.str()};
-}
-
-class BakeTest : public testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("bake-" + std::to_string(getpid()));
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
- private:
-  fs::path folder_;
-};
+class BakeTest : public CommandTest {};
 
 TEST_F(BakeTest, ABakedModelNamesThePhotosAsBefore) {
   const json before = json::parse(fovea({"classify", kDemo, kCoffee, "--topk", "2", "--format", "json"}).out);

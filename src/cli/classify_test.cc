@@ -1,6 +1,4 @@
 // fovea classify: ways of resizing, interrupted and resumed runs, progress.
-#include <unistd.h>
-
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -10,8 +8,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/command_test.h"
 #include "cli/interrupt.h"
-#include "cli/run_cli.h"
 
 namespace fovea::cli {
 namespace {
@@ -20,30 +18,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
 
-const std::string kModels = FOVEA_SOURCE_DIR "/models/";
-const std::string kDemo = kModels + "demo.onnx", kPhotos = kModels + "photos", kCoffee = kPhotos + "/coffee.jpg";
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
-Outcome fovea(std::vector<std::string> arguments, const std::string& stdin_bytes = "") {
-  std::istringstream in(stdin_bytes);
-  std::ostringstream out, err;
-  Console console{in, out, err};
-  const int code = run_cli(std::move(arguments), console);
-  return {code, out.str(), err.str()};
-}
-
-class ClassifyTest : public testing::Test {
+class ClassifyTest : public CommandTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("classify-" + std::to_string(getpid()));
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
   static std::vector<std::string> lines(const std::string& file) {
     std::ifstream in(file);
     std::vector<std::string> all;
@@ -54,9 +30,6 @@ class ClassifyTest : public testing::Test {
     std::ifstream in(file, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
   }
-
- private:
-  fs::path folder_;
 };
 
 TEST_F(ClassifyTest, EveryWayOfResizingIsNamedAndFindsTheSame) {

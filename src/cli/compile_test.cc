@@ -1,16 +1,13 @@
 // fovea compile and the engine cache from end to end.
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/run_cli.h"
+#include "cli/command_test.h"
 
 namespace fovea::cli {
 namespace {
@@ -20,32 +17,8 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 
-const std::string kModels = FOVEA_SOURCE_DIR "/models/";
-const std::string kDemo = kModels + "demo.onnx", kCoffee = kModels + "photos/coffee.jpg";
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
-Outcome fovea(std::vector<std::string> arguments) {
-  std::istringstream input;
-  std::ostringstream out, err;
-  Console console{input, out, err};
-  const int code = run_cli(std::move(arguments), console);
-  return {code, out.str(), err.str()};
-}
-
-class CompileTest : public testing::Test {
+class CompileTest : public CommandTest {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "fovea-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
   /// What classify says of the photo, without the times.
   static json labels(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "classify");
@@ -54,7 +27,6 @@ class CompileTest : public testing::Test {
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     return outcome.code == 0 ? json::parse(outcome.out)["top"] : json();
   }
-  fs::path folder_;
 };
 
 TEST_F(CompileTest, AnEngineFileStandsForTheModel) {

@@ -1,6 +1,4 @@
 // fovea quantize, fovea table, and what the other commands make of their files.
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -10,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text_file.h"
-#include "cli/run_cli.h"
+#include "cli/command_test.h"
 #include "graph/text.h"
 #include "onnx/write.h"
 
@@ -21,31 +19,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
 
-const std::string kModels = FOVEA_SOURCE_DIR "/models/";
-const std::string kDemo = kModels + "demo.onnx", kPhotos = kModels + "photos";
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
-Outcome fovea(std::vector<std::string> arguments) {
-  std::istringstream in;
-  std::ostringstream out, err;
-  Console console{in, out, err};
-  const int code = run_cli(std::move(arguments), console);
-  return {code, out.str(), err.str()};
-}
-
-class QuantizeTest : public testing::Test {
+class QuantizeTest : public CommandTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("quantize-" + std::to_string(getpid()));
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
   /// The demo model on its photos, nothing compared unless the flags say so.
   Outcome quantize(const std::string& output, const std::vector<std::string>& flags) {
     std::vector<std::string> arguments = {"quantize", kDemo, "--images", kPhotos, "-o", path(output)};
@@ -54,9 +29,6 @@ class QuantizeTest : public testing::Test {
     arguments.insert(arguments.end(), flags.begin(), flags.end());
     return fovea(arguments);
   }
-
- private:
-  fs::path folder_;
 };
 
 std::vector<std::string> names_of_photos(const std::string& model) {

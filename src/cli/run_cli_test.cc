@@ -1,16 +1,14 @@
 // The commands from end to end, in this process: what they print, what they write, how they end.
 #include "cli/run_cli.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/command_test.h"
 #include "graph/text.h"
 #include "onnx/write.h"
 #include "tasks/npy.h"
@@ -24,38 +22,10 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kModels = FOVEA_SOURCE_DIR "/models/";
-const std::string kDemo = kModels + "demo.onnx", kCoffee = kModels + "photos/coffee.jpg",
-                  kCat = kModels + "photos/cat.png";
+const std::string kCat = kModels + "photos/cat.png";
 
-struct Outcome {
-  int code;
-  std::string out, err;
-  std::vector<std::string> lines() const {
-    std::vector<std::string> list;
-    std::istringstream text(out);
-    for (std::string line; std::getline(text, line);) list.push_back(line);
-    return list;
-  }
-};
-
-Outcome fovea(std::vector<std::string> arguments, const std::string& in = {}) {
-  std::istringstream input(in);
-  std::ostringstream out, err;
-  Console console{input, out, err};
-  const int code = run_cli(std::move(arguments), console);
-  return {code, out.str(), err.str()};
-}
-
-class CliTest : public testing::Test {
+class CliTest : public CommandTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("cli-" + std::to_string(getpid()));
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ / name) << text;
     return path(name);
@@ -72,7 +42,6 @@ class CliTest : public testing::Test {
     EXPECT_TRUE(tasks::write_npy(path(name), tensor).ok());
     return path(name);
   }
-  fs::path folder_;
 };
 
 // A classifier of two classes: is the photo bright or dark? The mean of all pixels, and its opposite.

@@ -1,6 +1,4 @@
 // fovea verify against a bundle that timm, Pillow and ONNX Runtime made, and against damaged copies of it.
-#include <unistd.h>
-
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -11,7 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/run_cli.h"
+#include "cli/command_test.h"
 #include "image/decode.h"
 #include "tasks/npy.h"
 
@@ -22,36 +20,21 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::HasSubstr;
 
-const std::string kModels = FOVEA_SOURCE_DIR "/models/";
-const std::string kDemo = kModels + "demo.onnx";
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
 Outcome verify(const std::string& bundle, std::vector<std::string> flags = {}) {
   std::vector<std::string> arguments = {"verify", kDemo, "--against", bundle};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
-  std::istringstream in;
-  std::ostringstream out, err;
-  Console console{in, out, err};
-  const int code = run_cli(std::move(arguments), console);
-  return {code, out.str(), err.str()};
+  return fovea(std::move(arguments));
 }
 
-class VerifyTest : public testing::Test {
+class VerifyTest : public CommandTest {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("verify-" + std::to_string(getpid()));
-    fs::create_directories(folder_);
+    CommandTest::SetUp();
     for (const auto& file : fs::directory_iterator(kModels + "bundle"))
       fs::copy(file.path(), folder_, fs::copy_options::overwrite_existing);
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   std::string bundle() const { return folder_.string(); }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
   /// Adds `amount` to one element of a stage.
   template <class T>
   void change(const std::string& stage, int64_t element, T amount) {
@@ -64,9 +47,6 @@ class VerifyTest : public testing::Test {
     ASSERT_TRUE(tasks::write_npy(file, changed));
   }
   void describe(const json& bundle) { std::ofstream(folder_ / "bundle.json") << bundle; }
-
- private:
-  fs::path folder_;
 };
 
 TEST_F(VerifyTest, AgreesWithTimmAtEveryStage) {

@@ -2,26 +2,14 @@
 #if defined(__AMX_TILE__)
 #include <immintrin.h>
 
+#include "kernels/amx_tiles.h"
 #include "kernels/peak_isa.h"
 
 namespace fovea::kernels::amx {
 namespace {
 
-void begin() {
-  struct alignas(64) Configuration {
-    uint8_t palette = 1, start_row = 0, reserved[14] = {};
-    uint16_t row_bytes[16] = {};
-    uint8_t rows[16] = {};
-  } c;
-  for (int i = 0; i < 8; ++i) {
-    c.row_bytes[i] = 64;
-    c.rows[i] = 16;
-  }
-  asm volatile("ldtilecfg %0" ::"m"(c));
-}
-
 void bf16(int64_t steps) {
-  begin();
+  configure_tiles(16);
   for (int64_t i = 0; i < steps; ++i) {
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
@@ -31,7 +19,7 @@ void bf16(int64_t steps) {
 }
 
 void int8(int64_t steps) {
-  begin();
+  configure_tiles(16);
   for (int64_t i = 0; i < steps; ++i) {
     _tile_dpbusd(0, 4, 6);
     _tile_dpbusd(1, 4, 7);

@@ -3,6 +3,7 @@
 #if defined(__AMX_TILE__)
 #include <immintrin.h>
 
+#include "kernels/amx_tiles.h"
 #include "kernels/word_gemm.h"
 #include "kernels/word_isa.h"
 
@@ -17,20 +18,7 @@ int64_t tile_count(int64_t rows) { return (rows + kRows - 1) / kRows; }
 int64_t tile_height(int64_t rows) { return (rows + tile_count(rows) - 1) / tile_count(rows); }
 
 /// Tiles 0 to 3 hold sums, 4 and 5 rows of the left operand, 6 and 7 of the panel.
-struct alignas(64) Configuration {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t row_bytes[16] = {};
-  uint8_t rows[16] = {};
-};
-
-void begin(int64_t rows) {
-  Configuration c;
-  for (int i = 0; i < 8; ++i) {
-    c.row_bytes[i] = kTileBytes;
-    c.rows[i] = static_cast<uint8_t>(i < 6 ? tile_height(rows) : kDepth);
-  }
-  asm volatile("ldtilecfg %0" ::"m"(c));  // the intrinsic of g++ 12 reads but eight bytes, as the compiler sees it
-}
+void begin(int64_t rows) { configure_tiles(static_cast<uint8_t>(tile_height(rows))); }
 
 struct Bf16 {
   [[gnu::always_inline]] static void upper() {

@@ -13,12 +13,7 @@
 namespace fovea::cpu {
 namespace {
 
-/// Kernels of few channels: a line of the kernel makes one tap, so that less of its words is padding.
 constexpr int64_t kFewChannels = 8;
-
-bool folds_kernel_row(const ConvGeometry& g) {
-  return g.groups == 1 && g.in_per_group <= kFewChannels && g.shape.dilation_x == 1 && g.shape.kernel_width > 1;
-}
 
 /// Taps of the weight and the numbers of each, as the product sees them.
 struct Depth {
@@ -26,22 +21,8 @@ struct Depth {
 };
 Depth depth_of(const ConvGeometry& g) {
   const kernels::ConvShape& s = g.shape;
-  return folds_kernel_row(g) ? Depth{s.kernel_height, s.kernel_width * g.in_per_group}
-                             : Depth{s.taps(), g.in_per_group};
-}
-
-/// Output lines that are computed from one copy of their part of the image, which stays in the L2 cache: all, or enough
-/// of them that the lines which two parts have in common are few.
-int64_t part_lines(const ConvGeometry& g) {
-  const kernels::ConvShape& s = g.shape;
-  constexpr int64_t kBytes = 512 << 10;
-  const int64_t line_bytes = (s.in_width + 2 * s.pad_left) * g.in_channels() * 2 * s.stride_y;
-  return std::min(s.out_height, std::max(kBytes / line_bytes, 4 * s.kernel_height));
-}
-
-kernels::ConvShape with_lines(kernels::ConvShape shape, int64_t lines) {
-  shape.out_height = lines;
-  return shape;
+  return folds_kernel_row(g, kFewChannels) ? Depth{s.kernel_height, s.kernel_width * g.in_per_group}
+                                           : Depth{s.taps(), g.in_per_group};
 }
 
 class Bf16ConvStep final : public Step {
@@ -57,8 +38,8 @@ class Bf16ConvStep final : public Step {
         narrow_x_(node.inputs[0].dtype == DType::bf16),
         narrow_residual_(fused.residual != kNoValue && node.inputs[3].dtype == DType::bf16),
         narrow_y_(node.outputs[0].dtype == DType::bf16),
-        part_lines_(part_lines(g)),
-        image_(with_lines(g.shape, part_lines_), g.in_channels(), 2, folds_kernel_row(g)),
+        part_lines_(part_lines(g, 2)),
+        image_(with_lines(g.shape, part_lines_), g.in_channels(), 2, folds_kernel_row(g, kFewChannels)),
         panels_(kernels::panel_count(kernel, g.out_per_group)),
         group_words_(panels_ * kernels::panel_words(kernel, depth_of(g).taps, depth_of(g).depth)),
         words_(kernels::tap_words(kernel, depth_of(g).depth)),
@@ -224,7 +205,7 @@ StepPtr make_bf16_conv_step(const LowerNode& node) {
   const int64_t panels = kernels::panel_count(*kernel, g->out_per_group);
   const int64_t words = panels * kernels::panel_words(*kernel, d.taps, d.depth);
   auto packed = node.weights.get(
-      *weight, fmt::format("conv {} {} {}", kernel->name, g->groups, folds_kernel_row(*g)),
+      *weight, fmt::format("conv {} {} {}", kernel->name, g->groups, folds_kernel_row(*g, kFewChannels)),
       {DType::u32, {g->groups * words}}, [kernel, panels, words, d, g = *g, weight = *weight](void* packed_words) {
         // {out, in, kh, kw} as {out, taps, in}: then a tap's numbers follow each other, folded or not.
         const int64_t out = g.out_channels(), in = g.in_per_group, taps = g.shape.taps();

@@ -13,25 +13,6 @@
 namespace fovea::cpu {
 namespace {
 
-/// Where the rows lie: output pixel (y, x) of a pointwise convolution reads pixel (y * stride_y, x * stride_x).
-struct RowGrid {
-  int64_t height = 1, width = 1;           // of the output; a linear layer is one line
-  int64_t image = 0, line = 0, pixel = 0;  // floats from a row to the next of its kind
-
-  /// Whether each row begins where the one before it ends.
-  bool dense(int64_t depth) const {
-    return pixel == depth && (height == 1 || line == width * pixel) && (image == 0 || image == height * width * pixel);
-  }
-  int64_t offset(int64_t row) const {
-    const int64_t y = row / width;
-    return y / height * image + y % height * line + row % width * pixel;
-  }
-};
-
-/// Dense rows up to this size are staged as they lie, what is read behind one being the next row; longer ones might
-/// share sets of the cache.
-constexpr int64_t kDenseBytes = 512;
-
 class Bf16LinearStep final : public Step {
  public:
   Bf16LinearStep(const LowerNode& node, const LinearForm& form, const RowGrid& grid, const kernels::WordKernel& kernel,

@@ -12,9 +12,28 @@
 #include <vector>
 
 #include "base/checked.h"
+#include "cpu/steps/conv_geometry.h"
 #include "kernels/conv_rows.h"
 
 namespace fovea::cpu {
+
+/// Whether a tap is a line of the kernel: of few channels, so that less of its words is padding.
+inline bool folds_kernel_row(const ConvGeometry& g, int64_t few_channels) {
+  return g.groups == 1 && g.in_per_group <= few_channels && g.shape.dilation_x == 1 && g.shape.kernel_width > 1;
+}
+
+/// Output lines that are computed from one copy of their part of the image, which stays in the L2 cache: all, or enough
+/// of them that the lines which two parts have in common are few.
+inline int64_t part_lines(const ConvGeometry& g, int64_t number_bytes) {
+  const kernels::ConvShape& s = g.shape;
+  constexpr int64_t kBytes = 512 << 10;
+  const int64_t line_bytes = (s.in_width + 2 * s.pad_left) * g.in_channels() * number_bytes * s.stride_y;
+  return std::min(s.out_height, std::max(kBytes / line_bytes, 4 * s.kernel_height));
+}
+inline kernels::ConvShape with_lines(kernels::ConvShape shape, int64_t lines) {
+  shape.out_height = lines;
+  return shape;
+}
 
 class PhasedImage {
  public:

@@ -15,26 +15,7 @@ namespace {
 
 using kernels::WordFormat;
 
-/// Kernels of few channels: a line of the kernel makes one tap, so that less of its words is padding.
 constexpr int64_t kFewChannels = 16;
-
-bool folds_kernel_row(const ConvGeometry& g) {
-  return g.groups == 1 && g.in_per_group <= kFewChannels && g.shape.dilation_x == 1 && g.shape.kernel_width > 1;
-}
-
-/// Output lines that are computed from one copy of their part of the image, which stays in the L2 cache: all, or enough
-/// of them that the lines which two parts have in common are few.
-int64_t part_lines(const ConvGeometry& g, int64_t number_bytes) {
-  const kernels::ConvShape& s = g.shape;
-  constexpr int64_t kBytes = 512 << 10;
-  const int64_t line_bytes = (s.in_width + 2 * s.pad_left) * g.in_channels() * number_bytes * s.stride_y;
-  return std::min(s.out_height, std::max(kBytes / line_bytes, 4 * s.kernel_height));
-}
-
-kernels::ConvShape with_lines(kernels::ConvShape shape, int64_t lines) {
-  shape.out_height = lines;
-  return shape;
-}
 
 class QConvStep final : public Step {
  public:
@@ -47,7 +28,7 @@ class QConvStep final : public Step {
         finish_(std::move(finish)),
         number_bytes_(kernel.format == WordFormat::i8 ? 1 : 2),
         part_lines_(part_lines(g, number_bytes_)),
-        image_(with_lines(g.shape, part_lines_), g.in_channels(), number_bytes_, folds_kernel_row(g)),
+        image_(with_lines(g.shape, part_lines_), g.in_channels(), number_bytes_, folds_kernel_row(g, kFewChannels)),
         panels_(weights_.panels),
         words_(kernels::tap_words(kernel, packed_depth)),
         threads_(std::max(node.threads, 1)) {
@@ -207,8 +188,8 @@ StepPtr make_qconv_step(const LowerNode& node) {
   source.column_stride = depth * taps;
   source.tap_stride = 1;
   source.depth_stride = taps;
-  source.packed_taps = folds_kernel_row(*g) ? g->shape.kernel_height : taps;
-  source.packed_depth = folds_kernel_row(*g) ? g->shape.kernel_width * depth : depth;
+  source.packed_taps = folds_kernel_row(*g, kFewChannels) ? g->shape.kernel_height : taps;
+  source.packed_depth = folds_kernel_row(*g, kFewChannels) ? g->shape.kernel_width * depth : depth;
   auto weights = pack_q_weights(node, kernel, source);
   if (!weights.ok()) return nullptr;
   auto finish = QFinish::make(node, &weights->correction);

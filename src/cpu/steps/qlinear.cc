@@ -15,27 +15,9 @@ namespace {
 
 using kernels::WordFormat;
 
-/// Where the rows lie: output pixel (y, x) of a pointwise convolution reads pixel (y * stride_y, x * stride_x).
-struct ByteGrid {
-  int64_t height = 1, width = 1;           // of the output; a linear layer is one line
-  int64_t image = 0, line = 0, pixel = 0;  // bytes from a row to the next of its kind
-
-  int64_t offset(int64_t row) const {
-    const int64_t y = row / width;
-    return y / height * image + y % height * line + row % width * pixel;
-  }
-  bool dense(int64_t depth) const {
-    return pixel == depth && (height == 1 || line == width * pixel) && (image == 0 || image == height * width * pixel);
-  }
-};
-
-/// Dense rows up to this size are read or staged as they lie, what is read behind one being the next row; longer ones
-/// might share sets of the cache.
-constexpr int64_t kDenseBytes = 512;
-
 class QLinearStep final : public Step {
  public:
-  QLinearStep(const LowerNode& node, const ByteGrid& grid, const kernels::WordKernel& kernel, QWeights weights,
+  QLinearStep(const LowerNode& node, const RowGrid& grid, const kernels::WordKernel& kernel, QWeights weights,
               QFinish finish, int64_t depth)
       : a_(node.in(0)),
         grid_(grid),
@@ -143,7 +125,7 @@ class QLinearStep final : public Step {
   }
 
   ValueId a_;
-  ByteGrid grid_;
+  RowGrid grid_;
   const kernels::WordKernel& kernel_;
   QWeights weights_;
   QFinish finish_;
@@ -154,7 +136,7 @@ class QLinearStep final : public Step {
   int64_t block_ = 1, staged_bytes_ = 0, sums_bytes_ = 0, worker_bytes_ = 0;
 };
 
-StepPtr make_step_of(const LowerNode& node, const QWeightSource& source, const ByteGrid& grid) {
+StepPtr make_step_of(const LowerNode& node, const QWeightSource& source, const RowGrid& grid) {
   const kernels::WordKernel& kernel = kernels::i8_kernel();
   auto weights = pack_q_weights(node, kernel, source);
   if (!weights.ok()) return nullptr;

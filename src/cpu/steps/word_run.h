@@ -66,6 +66,26 @@ struct WordWork {
 /// what they read often decides.
 bool share_word_rows(const kernels::WordKernel& kernel, const WordWork& work, int threads);
 
+/// Where the rows of a left operand lie: output pixel (y, x) of a pointwise convolution reads pixel (y * stride_y,
+/// x * stride_x) of its image.
+struct RowGrid {
+  int64_t height = 1, width = 1;           // of the output; a linear layer is one line
+  int64_t image = 0, line = 0, pixel = 0;  // numbers from a row to the next of its kind
+
+  int64_t offset(int64_t row) const {
+    const int64_t y = row / width;
+    return y / height * image + y % height * line + row % width * pixel;
+  }
+  /// Whether each row begins where the one before it ends.
+  bool dense(int64_t depth) const {
+    return pixel == depth && (height == 1 || line == width * pixel) && (image == 0 || image == height * width * pixel);
+  }
+};
+
+/// Dense rows up to this size are read or staged as they lie, what is read behind one being the next row; longer ones
+/// might share sets of the cache.
+inline constexpr int64_t kDenseBytes = 512;
+
 /// Bytes from one staged row to the next: an odd number of cache lines, so that rows do not share sets of the cache.
 inline int64_t staged_stride(int64_t words) { return (ceil_div(words * 4, 64) | 1) * 64; }
 
