@@ -144,6 +144,27 @@ TEST_F(Bf16, LinearLayersWithNormsAndGates) {
               6e-3);
 }
 
+// Sums of many rows are made in parts, and long ones in stretches; rows kept in bf16 are read where they lie, the last
+// ones with what lies behind them.
+TEST_F(Bf16, ProductsOfManyRowsAndLongSums) {
+  for (const int64_t rows : {17, 197, 601})
+    expect_near(fmt::format(R"(graph (f32[1,{0},96] x) -> (y) {{
+      u = constant f32[96,416] random(1)  v = constant f32[416,1088] random(2)  w = constant f32[1088,70] random(3)
+      a = MatMul@13(x, u)
+      b = MatMul@13(a, v)
+      y = MatMul@13(b, w)
+    }})",
+                            rows),
+                8e-3);
+  expect_near(R"(graph (f32[1,64,30,31] x) -> (y) {
+    u = constant f32[256,64,1,1] random(1)  v = constant f32[40,256,3,3] random(2)  w = constant f32[64,40,3,3] random(3)
+    a = Conv@11(x, u)
+    b = Conv@11(a, v) {pads=[1, 1, 1, 1]}
+    y = Conv@11(b, w) {pads=[1, 1, 1, 1]}
+  })",
+              8e-3);
+}
+
 TEST_F(Bf16, AttentionOfEveryForm) {
   struct Sizes {
     int64_t heads, tokens, depth;

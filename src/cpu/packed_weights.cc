@@ -64,7 +64,7 @@ Result<Tensor> PackedWeights::get(const Tensor& source, const std::string& name,
     if (const auto it = store_.known.find(key); it != store_.known.end()) return take(key, recipe, it->second.packed);
     first_plan = !store_.by_order.contains(key.order);
   }
-  Tensor made = FOVEA_TRY(Tensor::allocate(packed.dtype, packed.shape));
+  Tensor made = FOVEA_TRY(store_.memory.allocate(packed.dtype, packed.shape));
   if (first_plan) {  // nothing to compare it with: it can wait
     waiting_.push_back({key, source, made, std::move(fill)});
     return take(key, recipe, std::move(made));

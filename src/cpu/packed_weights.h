@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu/weight_memory.h"
 #include "fovea/tensor.h"
 
 namespace fovea::cpu {
@@ -25,6 +26,7 @@ struct WeightStore {
     Tensor source;  // kept, so that its address names nothing else
     Tensor packed;
   };
+  WeightMemory memory;
   std::mutex mutex;
   std::map<WeightKey, Entry> known;
   std::multimap<std::string, Tensor> by_order;  // all that was packed, whatever became of its source
@@ -57,6 +59,9 @@ class PackedWeights {
   /// The same where packing may fail; runs at once, on this thread.
   Result<Tensor> get(const Tensor& source, const std::string& recipe, const TensorType& packed,
                      const std::function<Result<Tensor>()>& pack);
+
+  /// Zeroed memory for a weight that `pack` makes. Error: out_of_memory.
+  Result<Tensor> allocate(DType dtype, Shape shape) { return store_.memory.allocate(dtype, std::move(shape)); }
 
   /// Forgets what the last maker of a step took.
   void begin_step() { taken_.clear(); }

@@ -203,7 +203,9 @@ class PlanMaker {
       }
     }
     const MemoryPlan memory = FOVEA_TRY(plan_memory(buffers));
-    plan_->arena_bytes_ = memory.bytes;
+    int64_t overread = 0;
+    for (const Plan::BoundStep& s : plan_->steps_) overread = std::max(overread, s.step->overread_bytes());
+    plan_->arena_bytes_ = memory.bytes + overread;
     for (size_t v = 0; v < root_.size(); ++v)
       if (buffer_of[v] != kNone) plan_->places_[v] = {Plan::Home::arena, 0, memory.offsets[buffer_of[v]]};
     for (size_t s = 0; s < nodes_.size(); ++s)

@@ -32,6 +32,8 @@ class Step {
   /// "gemm_avx2_6x16", "reference".
   virtual std::string kernel() const = 0;
   virtual int64_t scratch_bytes() const { return 0; }
+  /// Bytes behind an input in the arena that are read, whatever lies there, and make no difference.
+  virtual int64_t overread_bytes() const { return 0; }
   /// Whether output 0 may lie where input i lies: each element is read before its place is written.
   virtual bool may_overwrite(size_t /*input*/) const { return false; }
 };

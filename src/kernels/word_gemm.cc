@@ -106,10 +106,9 @@ int64_t tap_words(const WordKernel& kernel, int64_t depth) {
 
 int64_t panel_count(const WordKernel& kernel, int64_t n) { return ceil_div(n, kernel.columns); }
 
-int64_t padded_rows(const WordKernel& kernel, int64_t rows) {
-  const int64_t groups = ceil_div(rows, kernel.row_group);
-  return groups * ceil_div(rows, groups);
-}
+int64_t group_rows(const WordKernel& kernel, int64_t rows) { return ceil_div(rows, ceil_div(rows, kernel.row_group)); }
+
+int64_t padded_rows(const WordKernel& kernel, int64_t rows) { return round_up(rows, group_rows(kernel, rows)); }
 
 int64_t panel_words(const WordKernel& kernel, int64_t taps, int64_t depth) {
   return kernel.columns * taps * tap_words(kernel, depth);

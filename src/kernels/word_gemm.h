@@ -30,6 +30,7 @@ struct WordBlock {
   const int64_t* tap_offsets = nullptr;  // bytes, [taps]
   int64_t taps = 1, words = 0;           // of each tap: a multiple of WordKernel::depth_words
   int64_t rows = 0;                      // padded_rows() of them are read, and written to sums
+  int64_t group_rows = 1;                // group_rows() of the rows that begin() was called for
   const uint32_t* panel = nullptr;
   const uint32_t* ahead = nullptr;  // words that are brought to the L2 cache meanwhile, or nullptr
   int64_t ahead_words = 0;
@@ -45,9 +46,9 @@ struct WordKernel {
   int depth_words;     // the words of a tap are padded with zeros to a multiple of this
   int row_group;       // rows that the instruction multiplies at once
   int macs_per_cycle;  // at best, for models of costs
-  /// Called on the thread that runs blocks of so many rows, before the first of them, and again whenever the number of
-  /// rows changes or other code may have used the tile registers.
-  void (*begin)(int64_t rows);
+  /// Called on the thread that runs blocks of such groups, before the first of them, and again whenever their height
+  /// changes or other code may have used the tile registers.
+  void (*begin)(int64_t group_rows);
   void (*block)(const WordBlock&);
   /// n floats as bf16, rounded to nearest, halves to even. nullptr for formats of integers.
   void (*narrow)(const float* x, int64_t n, bf16* y);
@@ -63,7 +64,9 @@ int word_kernels(WordFormat format, const WordKernel* const** kernels);
 /// Words of one tap of a row, padding included.
 int64_t tap_words(const WordKernel& kernel, int64_t depth);
 int64_t panel_count(const WordKernel& kernel, int64_t n);
-/// Rows that a block of so many reads and writes: groups of one height, at most row_group.
+/// Height of the groups that so many rows are cut into: at most row_group, the same for all.
+int64_t group_rows(const WordKernel& kernel, int64_t rows);
+/// Rows that a block of so many reads and writes: whole groups.
 int64_t padded_rows(const WordKernel& kernel, int64_t rows);
 /// Words from one packed panel to the next.
 int64_t panel_words(const WordKernel& kernel, int64_t taps, int64_t depth);

@@ -78,7 +78,8 @@ struct Problem {
     block.sums_stride = kernel.columns;
     block.ahead = packed.data();
     block.ahead_words = static_cast<int64_t>(packed.size());
-    kernel.begin(rows);
+    block.group_rows = group_rows(kernel, rows);
+    kernel.begin(block.group_rows);
     for (int64_t p = 0; p < panel_count(kernel, n); ++p) {
       block.panel = packed.data() + p * panel_words(kernel, taps, depth);
       kernel.block(block);

@@ -51,7 +51,7 @@ class Bf16AttentionStep final : public Step {
     const int64_t padded = kernels::padded_rows(kernel, rows_);
     queries_ = part(padded * query_stride_);
     scores_ = part(padded * score_stride_ * 4);
-    values_ = part(padded * kernel.columns * 4);
+    values_ = part(sums_bytes(kernel, rows_));
     factors_ = part(rows_ * 4);
     key_rows_ = part(kernel.columns * depth_words_ * 4);
     row_ = part(3 * std::max(op.depth, op.value_depth) * 4);
@@ -175,11 +175,12 @@ class Bf16AttentionStep final : public Step {
     kernels::WordBlock block;
     block.tap_offsets = kOneTap;
     block.rows = count;
+    block.group_rows = kernels::group_rows(kernel_, count);
     block.a = scratch + queries_;
     block.a_stride = query_stride_;
     block.words = depth_words_;
     block.sums_stride = score_stride_;
-    kernel_.begin(count);
+    kernel_.begin(block.group_rows);
     float* scores = floats(scores_);
     const auto* keys = reinterpret_cast<const uint32_t*>(scratch + packed_k_);
     for (int64_t column = 0; column < op_.keys; column += kernel_.columns) {
@@ -204,17 +205,17 @@ class Bf16AttentionStep final : public Step {
     const int64_t stride = op_.heads * op_.value_depth;
     const int64_t at = ((b * op_.queries + first) * op_.heads + h) * op_.value_depth;
     multiply_words(kernel_, block, reinterpret_cast<const uint32_t*>(scratch + packed_v_), op_.value_depth, 0,
-                   kernels::panel_count(kernel_, op_.value_depth), scratch + values_,
-                   [&](int64_t column, int64_t columns, void* sums) {
-                     for (int64_t i = 0; i < count; ++i) {
-                       float* from = static_cast<float*>(sums) + i * kernel_.columns;
-                       const int64_t to = at + i * stride + column;
-                       float* made = narrow_y_ ? from : reinterpret_cast<float*>(y) + to;
-                       if (op_.nan_to_zero && factors[i] != factors[i])
-                         std::fill_n(made, columns, 0.0f);
+                   kernels::panel_count(kernel_, op_.value_depth), scratch + values_, [&](const PanelSums& sums) {
+                     float made[64];  // no panel is wider
+                     for (int64_t i = 0; i < sums.rows; ++i) {
+                       const float* from = static_cast<const float*>(sums.data) + i * kernel_.columns;
+                       const int64_t row = sums.row + i, to = at + row * stride + sums.column;
+                       float* f32 = narrow_y_ ? made : reinterpret_cast<float*>(y) + to;
+                       if (op_.nan_to_zero && factors[row] != factors[row])
+                         std::fill_n(f32, sums.columns, 0.0f);
                        else
-                         kernels::scale_row(from, 1, factors[i], made, columns);
-                       if (narrow_y_) kernel_.narrow(made, columns, reinterpret_cast<bf16*>(y) + to);
+                         kernels::scale_row(from, 1, factors[row], f32, sums.columns);
+                       if (narrow_y_) kernel_.narrow(f32, sums.columns, reinterpret_cast<bf16*>(y) + to);
                      }
                    });
   }

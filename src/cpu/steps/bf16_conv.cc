@@ -51,14 +51,11 @@ class Bf16ConvStep final : public Step {
     // last are read, and their sums dropped.
     const int64_t behind = words_ * 4 + std::max<int64_t>(padded - rows, kernel.row_group) * image_.row_stride();
     image_bytes_ = round_up(image_.bytes() + behind, 64);
-    worker_bytes_ = image_bytes_ + round_up(padded * kernel.columns * 4, 64);
+    worker_bytes_ = image_bytes_ + sums_bytes(kernel, rows);
   }
 
   Result<void> run(const Bindings& b) const override {
-    const Operands o{static_cast<const std::byte*>(b.at(x_)),
-                     b.f32(fused_.bias),
-                     rows_in(b, fused_.residual, g_.out_channels(), narrow_residual_),
-                     {static_cast<std::byte*>(b.at_mutable(y_)), g_.out_channels(), narrow_y_}};
+    const Operands o = operands(b);
     const auto scratch = [&](int worker) { return static_cast<std::byte*>(b.scratch) + worker * worker_bytes_; };
     const int64_t lines = g_.batch * g_.shape.out_height, all = g_.groups * panels_;
     const int64_t macs = g_.shape.out_width * g_.shape.taps() * g_.in_per_group * g_.out_channels();  // of a line
@@ -91,6 +88,12 @@ class Bf16ConvStep final : public Step {
     kernels::RowsIn residual;
     kernels::RowsOut y;
   };
+  Operands operands(const Bindings& b) const {
+    return {static_cast<const std::byte*>(b.at(x_)),
+            b.f32(fused_.bias),
+            rows_in(b, fused_.residual, g_.out_channels(), narrow_residual_),
+            {static_cast<std::byte*>(b.at_mutable(y_)), g_.out_channels(), narrow_y_}};
+  }
 
   int64_t rows_of(int64_t lines) const { return (lines - 1) * image_.pitch() + g_.shape.out_width; }
 
@@ -140,27 +143,23 @@ class Bf16ConvStep final : public Step {
       const int64_t group = p / panels_, p0 = p % panels_, p1 = std::min(panels_, p0 + last - p);
       block.a = a + group * g_.in_per_group * 2;
       multiply_words(kernel_, block, packed_.data<uint32_t>() + group * group_words_, g_.out_per_group, p0, p1, sums,
-                     [&](int64_t column, int64_t columns, const void* made) {
-                       finish(o, line, count, group * g_.out_per_group + column, columns,
-                              static_cast<const float*>(made));
-                     });
+                     [&](const PanelSums& made) { finish(o, line, group * g_.out_per_group + made.column, made); });
       p += p1 - p0;
     }
   }
 
-  void finish(const Operands& o, int64_t line, int64_t count, int64_t column, int64_t columns,
-              const float* sums) const {
-    const int64_t width = g_.shape.out_width;
+  /// What has been made, from output line `line` of the batch on, for the channels from `column` on.
+  void finish(const Operands& o, int64_t line, int64_t column, const PanelSums& made) const {
+    const auto* sums = static_cast<const float*>(made.data);
     kernels::Finish f;
     f.bias = o.bias ? o.bias + column : nullptr;
     f.residual_last = fused_.residual_last;
     f.activation = fused_.activation;
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t row = (line + i) * width;
+    image_.for_pixels(made.row, made.rows, [&](int64_t y, int64_t x, int64_t pixels, int64_t i) {
+      const int64_t row = (line + y) * g_.shape.out_width + x;
       f.residual = o.residual.at(row, column);
-      kernels::finish_rows(f, sums + i * image_.pitch() * kernel_.columns, kernel_.columns, width, columns,
-                           o.y.at(row, column));
-    }
+      kernels::finish_rows(f, sums + i * kernel_.columns, kernel_.columns, pixels, made.columns, o.y.at(row, column));
+    });
   }
 
   ValueId x_, y_;

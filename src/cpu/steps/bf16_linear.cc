@@ -29,19 +29,17 @@ class Bf16LinearStep final : public Step {
         rows_(element_count(node.out_shape()) / form.columns),
         words_(kernels::tap_words(kernel, form.depth)),
         dense_(grid.dense(form.depth)),
-        stride_(dense_ && form.depth * 2 <= kDenseBytes ? form.depth * 2 : staged_stride(words_)),
+        in_place_(dense_ && narrow_a_ && words_ * 4 == form.depth * 2),
+        stride_(in_place_ || (dense_ && form.depth * 2 <= kDenseBytes) ? form.depth * 2 : staged_stride(words_)),
         block_(word_block_rows(kernel, rows_, stride_)),
         panels_(kernels::panel_count(kernel, form.columns)),
         // Behind the last row, whole words of the panel are read, whose weights are zero there.
-        staged_bytes_(round_up(kernels::padded_rows(kernel, block_) * stride_ + words_ * 4, 64)),
-        worker_bytes_(staged_bytes_ + kernels::padded_rows(kernel, block_) * kernel.columns * 4),
+        staged_bytes_(in_place_ ? 0 : round_up(kernels::padded_rows(kernel, block_) * stride_ + words_ * 4, 64)),
+        worker_bytes_(staged_bytes_ + sums_bytes(kernel, block_)),
         threads_(std::max(node.threads, 1)) {}
 
   Result<void> run(const Bindings& b) const override {
-    const Operands o{static_cast<const std::byte*>(b.at(a_)),
-                     b.f32(form_.bias),
-                     rows_in(b, form_.residual, form_.columns, narrow_residual_),
-                     {static_cast<std::byte*>(b.at_mutable(y_)), form_.columns, narrow_y_}};
+    const Operands o = operands(b);
     const auto scratch = [&](int worker) { return static_cast<std::byte*>(b.scratch) + worker * worker_bytes_; };
     const int64_t tiles = ceil_div(rows_, 16), macs = form_.depth * form_.columns;
     constexpr int64_t kGrainMacs = 1 << 19;  // multiply-adds that are worth a thread
@@ -66,6 +64,7 @@ class Bf16LinearStep final : public Step {
   }
   std::string kernel() const override { return kernel_.name; }
   int64_t scratch_bytes() const override { return threads_ * worker_bytes_; }
+  int64_t overread_bytes() const override { return in_place_ ? (kernel_.row_group - 1) * stride_ : 0; }
   // Each element of a residual is read right before its place is written.
   bool may_overwrite(size_t input) const override { return form_.residual != kNoValue && input == 3; }
 
@@ -76,27 +75,33 @@ class Bf16LinearStep final : public Step {
     kernels::RowsIn residual;
     kernels::RowsOut y;
   };
+  Operands operands(const Bindings& b) const {
+    return {static_cast<const std::byte*>(b.at(a_)),
+            b.f32(form_.bias),
+            rows_in(b, form_.residual, form_.columns, narrow_residual_),
+            {static_cast<std::byte*>(b.at_mutable(y_)), form_.columns, narrow_y_}};
+  }
 
   void multiply(const Operands& o, int64_t begin, int64_t end, int64_t first, int64_t last, std::byte* scratch) const {
     static constexpr int64_t kOneTap[] = {0};
     for (int64_t m = begin; m < end; m += block_) {
       const int64_t count = std::min(block_, end - m);
       kernels::WordBlock block;
-      block.a = scratch;
+      block.a = in_place_ ? o.a + m * stride_ : scratch;
       block.a_stride = stride_;
       block.tap_offsets = kOneTap;
       block.words = words_;
       block.rows = count;
-      stage(o.a, m, count, scratch);
+      if (!in_place_) stage(o.a, m, count, scratch);
       multiply_words(kernel_, block, packed_.data<uint32_t>(), form_.columns, first, last, scratch + staged_bytes_,
-                     [&](int64_t column, int64_t columns, const void* sums) {
+                     [&](const PanelSums& sums) {
                        kernels::Finish f;
-                       f.bias = o.bias ? o.bias + column : nullptr;
-                       f.residual = o.residual.at(m, column);
+                       f.bias = o.bias ? o.bias + sums.column : nullptr;
+                       f.residual = o.residual.at(m + sums.row, sums.column);
                        f.residual_last = form_.residual_last;
                        f.activation = form_.activation;
-                       kernels::finish_rows(f, static_cast<const float*>(sums), kernel_.columns, count, columns,
-                                            o.y.at(m, column));
+                       kernels::finish_rows(f, static_cast<const float*>(sums.data), kernel_.columns, sums.rows,
+                                            sums.columns, o.y.at(m + sums.row, sums.column));
                      });
     }
   }
@@ -128,7 +133,7 @@ class Bf16LinearStep final : public Step {
   const kernels::WordKernel& kernel_;
   Tensor packed_;
   int64_t rows_, words_;
-  bool dense_;
+  bool dense_, in_place_;  // rows that follow each other; that are read where they are
   int64_t stride_, block_, panels_, staged_bytes_, worker_bytes_;
   int threads_;
 };

@@ -59,6 +59,18 @@ class PhasedImage {
   /// What is read behind the last pixel is the caller's to provide.
   int64_t bytes() const { return s_.stride_y * phases_x_ * height_ * width_ * pixel_bytes_; }
 
+  /// Rows [row, row + rows) hold products of output pixels, and of what lies between two lines: wanted(line, x, pixels,
+  /// i) is called for each stretch of the former, whose first is row + i.
+  template <class Wanted>
+  void for_pixels(int64_t row, int64_t rows, const Wanted& wanted) const {
+    const int64_t step = pitch();
+    for (int64_t i = 0; i < rows;) {
+      const int64_t line = (row + i) / step, x = (row + i) % step, next = std::min(rows, i + step - x);
+      if (x < s_.out_width) wanted(line, x, std::min(next - i, s_.out_width - x), i);
+      i = next;
+    }
+  }
+
   /// Makes the copy at `to` for output lines [first, first + shape.out_height) of an image that may have more of them.
   /// blank(std::byte*, pixels) fills pixels that lie outside; copy(y, x, std::byte*, pixels) copies pixels of the input
   /// from (y, x) on.

@@ -39,7 +39,7 @@ class QConvStep final : public Step {
     // last are read, and their sums dropped.
     const int64_t behind = words_ * 4 + std::max<int64_t>(padded - rows, kernel.row_group) * image_.row_stride();
     image_bytes_ = round_up(image_.bytes() + behind, 64);
-    sums_bytes_ = round_up(padded * kernel.columns * 4, 64);
+    sums_bytes_ = sums_bytes(kernel, rows);
     worker_bytes_ = image_bytes_ + sums_bytes_ + (weights_.sums_rows() ? round_up(padded * 4, 64) : 0);
   }
 
@@ -137,21 +137,13 @@ class QConvStep final : public Step {
       const int64_t group = p / panels_, p0 = p % panels_, p1 = std::min(panels_, p0 + last - p);
       block.a = a + group * g_.in_per_group * number_bytes_;
       const auto* packed = weights_.packed.data<uint32_t>() + group * weights_.group_words;
-      if (terms != nullptr)
-        multiply_words(kernel_, block, packed, g_.out_per_group, panels_, panels_ + 1, sums,
-                       [&](int64_t, int64_t, const void* made) {
-                         row_terms_of(static_cast<const int32_t*>(made), kernel_.columns, block.rows, -weights_.w_zero,
-                                      terms);
-                       });
-      multiply_words(kernel_, block, packed, g_.out_per_group, p0, p1, sums,
-                     [&](int64_t column, int64_t columns, const void* made) {
-                       for (int64_t i = 0; i < count; ++i) {
-                         const int64_t row = i * image_.pitch();
-                         finish(static_cast<const int32_t*>(made) + row * kernel_.columns, kernel_.columns,
-                                (line + i) * width, width, group * g_.out_per_group + column, columns,
-                                terms != nullptr ? terms + row : nullptr);
-                       }
-                     });
+      if (terms != nullptr) sum_rows(kernel_, block, packed, panels_, sums, -weights_.w_zero, terms);
+      multiply_words(kernel_, block, packed, g_.out_per_group, p0, p1, sums, [&](const PanelSums& made) {
+        image_.for_pixels(made.row, made.rows, [&](int64_t y, int64_t x, int64_t pixels, int64_t i) {
+          finish(static_cast<const int32_t*>(made.data) + i * kernel_.columns, kernel_.columns, (line + y) * width + x,
+                 pixels, group * g_.out_per_group + made.column, made.columns, terms ? terms + made.row + i : nullptr);
+        });
+      });
       p += p1 - p0;
     }
   }

@@ -34,12 +34,13 @@ class QLinearStep final : public Step {
         stride_(dense_ ? depth : staged_stride(words_)),
         panels_(weights_.panels),
         threads_(std::max(node.threads, 1)) {
-    constexpr int64_t kRows = 192;  // of a block: their sums stay in the L1 cache
-    block_ = std::min(word_block_rows(kernel, rows_, stride_), round_up(kRows, kernel.rows));
+    // Two panels share a line of the result, which stays in the L1 cache between them.
+    constexpr int64_t kRows = 224;
+    block_ = word_block_rows(kernel, rows_, stride_, kRows);
     const int64_t padded = kernels::padded_rows(kernel, block_);
     // Behind the last row, whole words of the panel are read, whose weights are zero there.
     staged_bytes_ = round_up(padded * stride_ + words_ * 4, 64);
-    sums_bytes_ = round_up(padded * kernel.columns * 4, 64);
+    sums_bytes_ = sums_bytes(kernel, block_);
     worker_bytes_ = staged_bytes_ + sums_bytes_ + (weights_.sums_rows() ? round_up(padded * 4, 64) : 0);
   }
 
@@ -93,15 +94,11 @@ class QLinearStep final : public Step {
       else
         stage(a, m, count, scratch);
       const auto* packed = weights_.packed.data<uint32_t>();
-      if (terms != nullptr)
-        multiply_words(
-            kernel_, block, packed, columns_, panels_, panels_ + 1, sums, [&](int64_t, int64_t, const void* made) {
-              row_terms_of(static_cast<const int32_t*>(made), kernel_.columns, count, -weights_.w_zero, terms);
-            });
-      multiply_words(kernel_, block, packed, columns_, first, last, sums,
-                     [&](int64_t column, int64_t columns, const void* made) {
-                       finish(static_cast<const int32_t*>(made), kernel_.columns, m, count, column, columns, terms);
-                     });
+      if (terms != nullptr) sum_rows(kernel_, block, packed, panels_, sums, -weights_.w_zero, terms);
+      multiply_words(kernel_, block, packed, columns_, first, last, sums, [&](const PanelSums& made) {
+        finish(static_cast<const int32_t*>(made.data), kernel_.columns, m + made.row, made.rows, made.column,
+               made.columns, terms ? terms + made.row : nullptr);
+      });
     }
   }
 

@@ -34,7 +34,7 @@ class QMatMulStep final : public Step {
     packed_bytes_ = round_up((panels_ + 1) * kernels::panel_words(kernel, 1, g_.inner) * 4, 64);
     const int64_t padded = kernels::padded_rows(kernel, block_);
     staged_bytes_ = round_up(padded * stride_, 64);
-    sums_bytes_ = round_up(padded * kernel.columns * 4, 64);
+    sums_bytes_ = sums_bytes(kernel, block_);
     terms_bytes_ = round_up(padded * 4, 64);
     correction_bytes_ = round_up(panels_ * kernel.columns * 4, 64);
   }
@@ -126,16 +126,11 @@ class QMatMulStep final : public Step {
       block.tap_offsets = kOneTap;
       block.words = words_;
       block.rows = count;
-      if (w_zero_ != 0)
-        multiply_words(kernel_, block, packed, g_.columns, panels_, panels_ + 1, sums,
-                       [&](int64_t, int64_t, const void* made) {
-                         row_terms_of(static_cast<const int32_t*>(made), kernel_.columns, count, -w_zero_, terms);
-                       });
-      multiply_words(kernel_, block, packed, g_.columns, 0, panels_, sums,
-                     [&](int64_t column, int64_t columns, const void* made) {
-                       finish(static_cast<const int32_t*>(made), kernel_.columns, product * g_.rows + m, count, column,
-                              columns, w_zero_ != 0 ? terms : nullptr);
-                     });
+      if (w_zero_ != 0) sum_rows(kernel_, block, packed, panels_, sums, -w_zero_, terms);
+      multiply_words(kernel_, block, packed, g_.columns, 0, panels_, sums, [&](const PanelSums& made) {
+        finish(static_cast<const int32_t*>(made.data), kernel_.columns, product * g_.rows + m + made.row, made.rows,
+               made.column, made.columns, w_zero_ != 0 ? terms + made.row : nullptr);
+      });
     }
   }
 

@@ -42,7 +42,7 @@ Result<QWeights> pack_q_weights(const LowerNode& node, const kernels::WordKernel
       node.weights.get(*s.weight, fmt::format("{} {} {}", kernel.name, form, made.w_zero),
                        TensorType{DType::u32, {s.groups * made.group_words}}, [&]() -> Result<Tensor> {
                          const Tensor turned = FOVEA_TRY(signed_weight(s));
-                         Tensor all = FOVEA_TRY(Tensor::allocate(DType::u32, {s.groups * made.group_words}));
+                         Tensor all = FOVEA_TRY(node.weights.allocate(DType::u32, {s.groups * made.group_words}));
                          for (int64_t g = 0; g < s.groups; ++g) {
                            const int64_t size = s.taps * s.depth;
                            const kernels::WordSource<int8_t> source{turned.data<int8_t>() + g * s.columns * size,

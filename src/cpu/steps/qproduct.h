@@ -5,6 +5,7 @@
 
 #include "base/checked.h"
 #include "cpu/lower.h"
+#include "cpu/steps/word_run.h"
 #include "kernels/quantize.h"
 #include "kernels/word_gemm.h"
 
@@ -108,9 +109,15 @@ struct QMeanFinish {
            int64_t n) const;
 };
 
-/// row_terms[i] = factor * sums[i * stride].
-inline void row_terms_of(const int32_t* sums, int64_t stride, int64_t rows, int32_t factor, int32_t* row_terms) {
-  for (int64_t i = 0; i < rows; ++i) row_terms[i] = factor * sums[i * stride];
+/// row_terms[i] = factor * the sum of row i of the block, by the panel of ones that stands behind `panels` others.
+/// sums: room as for multiply_words().
+inline void sum_rows(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const uint32_t* packed,
+                     int64_t panels, void* sums, int32_t factor, int32_t* row_terms) {
+  multiply_words(kernel, block, packed, kernel.columns * (panels + 1), panels, panels + 1, sums,
+                 [&](const PanelSums& made) {
+                   const auto* ones = static_cast<const int32_t*>(made.data);
+                   for (int64_t i = 0; i < made.rows; ++i) row_terms[made.row + i] = factor * ones[i * kernel.columns];
+                 });
 }
 
 }  // namespace fovea::cpu

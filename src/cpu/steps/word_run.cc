@@ -6,12 +6,40 @@
 
 namespace fovea::cpu {
 
+namespace {
+constexpr int64_t kMostSumsRows = 256;
+}
+
 WordStretches::WordStretches(const kernels::WordKernel& kernel, const kernels::WordBlock& block)
     : taps_(block.taps), words_(block.words), step_(kernel.depth_words) {
   if (block.rows <= 2 * kernel.rows) return;  // too few rows pass over a part to pay for keeping the sums
+  // Where rows are long, the taps that share them leave the caches time for the panel, and sums would be kept often.
+  constexpr int64_t kLongWords = 128;
+  if (taps_ > 1 && words_ >= kLongWords) return;
   const int64_t bytes = kernel.columns * 4, longest = std::max<int64_t>(cache_sizes().l1d / 2 / bytes, step_);
   parts_ = ceil_div(words_, longest);
   groups_ = parts_ > 1 ? taps_ : ceil_div(taps_ * words_, longest);
+}
+
+WordAhead::Words WordAhead::during(int64_t pass, int64_t stretch, bool has_next_panel) const {
+  const int64_t count = stretches_.count();
+  if (pass == 0 && stretch + 1 < count) {
+    const WordStretches::Stretch next = stretches_[stretch + 1];
+    return {(next.tap * stretches_.tap_words() + next.offset) * columns_, words(stretch + 1)};
+  }
+  const int64_t piece = pass * count + stretch + 1 - count, begin = piece * piece_words_;
+  return has_next_panel ? Words{panel_words_ + begin, std::min(piece_words_, words(0) - begin)} : Words{};
+}
+
+int64_t sums_rows(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const WordStretches& stretches) {
+  const int64_t tile = kernel.rows / kernel.row_group * kernels::group_rows(kernel, block.rows);
+  // A stretch comes to the L1 cache again for each part of the rows.
+  const int64_t most = stretches.count() > 1 ? kMostSumsRows : kMostSumsRows / 2;
+  return std::min(most / tile * tile, block.rows);
+}
+
+int64_t sums_bytes(const kernels::WordKernel& kernel, int64_t rows) {
+  return std::min(round_up(rows, kernel.row_group), kMostSumsRows) * kernel.columns * 4;
 }
 
 WordStretches::Stretch WordStretches::operator[](int64_t i) const {
@@ -35,10 +63,10 @@ bool share_word_rows(const kernels::WordKernel& kernel, const WordWork& work, in
   return by_rows <= by_panels;
 }
 
-int64_t word_block_rows(const kernels::WordKernel& kernel, int64_t rows, int64_t row_bytes) {
-  constexpr int64_t kFewest = 64, kMost = 512;
+int64_t word_block_rows(const kernels::WordKernel& kernel, int64_t rows, int64_t row_bytes, int64_t most_rows) {
+  constexpr int64_t kFewest = 64;
   const int64_t fit = cache_sizes().l2 / 8 * 5 / std::max<int64_t>(row_bytes, 1);
-  const int64_t most = round_up(std::clamp(fit, kFewest, kMost), kernel.rows);
+  const int64_t most = round_up(std::clamp(fit, kFewest, most_rows), kernel.rows);
   const int64_t blocks = ceil_div(rows, most);
   return std::min(rows, round_up(ceil_div(rows, blocks), kernel.rows));
 }

@@ -1,6 +1,8 @@
 // Running products of words (kernels/word_gemm.h) panel by panel.
 #pragma once
 
+#include <algorithm>
+
 #include "base/checked.h"
 #include "kernels/word_gemm.h"
 
@@ -14,6 +16,7 @@ class WordStretches {
   };
   WordStretches(const kernels::WordKernel& kernel, const kernels::WordBlock& block);
   int64_t count() const { return groups_ * parts_; }
+  int64_t tap_words() const { return words_; }
   Stretch operator[](int64_t i) const;
 
  private:
@@ -21,37 +24,79 @@ class WordStretches {
   int64_t groups_ = 1, parts_ = 1;  // of the taps, of each tap
 };
 
-/// A block of rows times panels [first, last) of `packed`; `block` holds all but panel, ahead and sums. `sums` is room
-/// for padded_rows() rows of kernel.columns. finish(column, columns, sums) takes the raw sums of one panel, before they
-/// are overwritten. Long sums are cut into stretches whose part of a panel stays in the L1 cache while the rows pass.
+/// What is brought from farther caches while a part of a panel is used, in the order in which it is used first: the
+/// other stretches of the panel, then the first stretch of the next panel, which lies behind it in memory.
+class WordAhead {
+ public:
+  struct Words {
+    int64_t offset = 0, count = 0;  // from the begin of the panel
+  };
+  /// `passes`: parts of the rows, each of which goes through all stretches.
+  WordAhead(int64_t columns, int64_t panel_words, const WordStretches& stretches, int64_t passes)
+      : columns_(columns),
+        panel_words_(panel_words),
+        stretches_(stretches),
+        pieces_((passes - 1) * stretches.count() + 1),
+        piece_words_(ceil_div(words(0), pieces_)) {}
+
+  Words during(int64_t pass, int64_t stretch, bool has_next_panel) const;
+
+ private:
+  int64_t words(int64_t stretch) const { return columns_ * stretches_[stretch].taps * stretches_[stretch].words; }
+
+  int64_t columns_, panel_words_;
+  const WordStretches& stretches_;
+  int64_t pieces_, piece_words_;  // of the next panel's first stretch
+};
+
+/// Raw sums of a part of a panel: [rows][WordKernel::columns], the first of row `row` of the block and of column
+/// `column` of the result.
+struct PanelSums {
+  const void* data = nullptr;
+  int64_t row = 0, rows = 0, column = 0, columns = 0;
+};
+
+/// Rows whose sums are made together: few enough that the sums, the part of the panel that makes them and the rows
+/// themselves lie in the L1 cache side by side.
+int64_t sums_rows(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const WordStretches& stretches);
+/// Room for the sums of a block of at most so many rows.
+int64_t sums_bytes(const kernels::WordKernel& kernel, int64_t rows);
+
+/// A block of rows times panels [first, last) of `packed`; `block` holds all but panel, ahead, sums and group_rows.
+/// `sums` is sums_bytes() of room. finish(PanelSums) takes the raw sums before they are overwritten.
 template <class Finish>
 void multiply_words(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const uint32_t* packed,
                     int64_t n, int64_t first, int64_t last, void* sums, Finish&& finish) {
   kernels::WordBlock part = block;
   part.sums = sums;
   part.sums_stride = kernel.columns;
+  part.group_rows = kernels::group_rows(kernel, block.rows);
   const WordStretches stretches(kernel, block);
   const int64_t panel_words = kernel.columns * block.taps * block.words;
-  kernel.begin(block.rows);
+  const int64_t step = sums_rows(kernel, block, stretches);
+  const WordAhead ahead(kernel.columns, panel_words, stretches, ceil_div(block.rows, step));
+  kernel.begin(part.group_rows);
   for (int64_t p = first; p < last; ++p) {
     const uint32_t* panel = packed + p * panel_words;
-    part.accumulate = false;
-    for (int64_t i = 0; i < stretches.count(); ++i) {
-      const WordStretches::Stretch s = stretches[i];
-      part.a = block.a + s.offset * 4;
-      part.tap_offsets = block.tap_offsets + s.tap;
-      part.taps = s.taps;
-      part.words = s.words;
-      part.panel = panel + (s.tap * block.words + s.offset) * kernel.columns;
-      // What follows in memory is what comes next: the panels lie one behind the other.
-      part.ahead_words = kernel.columns * s.taps * s.words;
-      const bool is_last = p + 1 == last && i + 1 == stretches.count();
-      part.ahead = is_last ? nullptr : part.panel + part.ahead_words;
-      kernel.block(part);
-      part.accumulate = true;
-    }
     const int64_t column = p * kernel.columns;
-    finish(column, n - column < kernel.columns ? n - column : kernel.columns, sums);
+    for (int64_t row = 0; row < block.rows; row += step) {
+      part.rows = std::min(step, block.rows - row);
+      part.accumulate = false;
+      for (int64_t i = 0; i < stretches.count(); ++i) {
+        const WordStretches::Stretch s = stretches[i];
+        part.a = block.a + row * block.a_stride + s.offset * 4;
+        part.tap_offsets = block.tap_offsets + s.tap;
+        part.taps = s.taps;
+        part.words = s.words;
+        part.panel = panel + (s.tap * block.words + s.offset) * kernel.columns;
+        const WordAhead::Words next = ahead.during(row / step, i, p + 1 < last);
+        part.ahead = next.count > 0 ? panel + next.offset : nullptr;
+        part.ahead_words = next.count;
+        kernel.block(part);
+        part.accumulate = true;
+      }
+      finish(PanelSums{sums, row, part.rows, column, std::min<int64_t>(n - column, kernel.columns)});
+    }
   }
 }
 
@@ -90,7 +135,7 @@ inline constexpr int64_t kDenseBytes = 512;
 inline int64_t staged_stride(int64_t words) { return (ceil_div(words * 4, 64) | 1) * 64; }
 
 /// Rows of a block: as many as keep its staged rows in five eighths of the L2 cache, since each block reads all weights
-/// again; at most `rows`, balanced over blocks.
-int64_t word_block_rows(const kernels::WordKernel& kernel, int64_t rows, int64_t row_bytes);
+/// again; at most `most` and `rows`, balanced over blocks.
+int64_t word_block_rows(const kernels::WordKernel& kernel, int64_t rows, int64_t row_bytes, int64_t most = 512);
 
 }  // namespace fovea::cpu
