@@ -44,7 +44,7 @@ class Bf16ConvStep final : public Step {
         group_words_(panels_ * kernels::panel_words(kernel, depth_of(g).taps, depth_of(g).depth)),
         words_(kernels::tap_words(kernel, depth_of(g).depth)),
         threads_(std::max(node.threads, 1)) {
-    constexpr int64_t kRows = 256;  // of a block: their sums are 32 KB
+    constexpr int64_t kRows = 1024;  // of a block: each reads all weights again
     lines_ = std::clamp<int64_t>(kRows / image_.pitch(), 1, part_lines_);
     const int64_t rows = rows_of(lines_), padded = kernels::padded_rows(kernel, rows);
     // The last row's last tap is read up to whole words of the panel, whose weights are zero there; rows behind the

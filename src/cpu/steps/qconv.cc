@@ -32,7 +32,7 @@ class QConvStep final : public Step {
         panels_(weights_.panels),
         words_(kernels::tap_words(kernel, packed_depth)),
         threads_(std::max(node.threads, 1)) {
-    constexpr int64_t kRows = 192;  // of a block: their sums stay in the L1 cache
+    constexpr int64_t kRows = 1024;  // of a block: each reads all weights again
     lines_ = std::clamp<int64_t>(kRows / image_.pitch(), 1, part_lines_);
     const int64_t rows = rows_of(lines_), padded = kernels::padded_rows(kernel, rows);
     // The last row's last tap is read up to whole words of the panel, whose weights are zero there; rows behind the
