@@ -28,7 +28,7 @@ WordAhead::Words WordAhead::during(int64_t pass, int64_t stretch, bool has_next_
     return {(next.tap * stretches_.tap_words() + next.offset) * columns_, words(stretch + 1)};
   }
   const int64_t piece = pass * count + stretch + 1 - count, begin = piece * piece_words_;
-  return has_next_panel ? Words{panel_words_ + begin, std::min(piece_words_, words(0) - begin)} : Words{};
+  return has_next_panel ? Words{panel_words_ + begin, std::min(piece_words_, first_words_ - begin)} : Words{};
 }
 
 int64_t sums_rows(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const WordStretches& stretches) {
@@ -43,6 +43,7 @@ int64_t sums_bytes(const kernels::WordKernel& kernel, int64_t rows) {
 }
 
 WordStretches::Stretch WordStretches::operator[](int64_t i) const {
+  if (count() == 1) return {0, taps_, 0, words_};  // without the divisions, which small products would feel
   const int64_t group = i / parts_, part = i % parts_, steps = words_ / step_;
   const int64_t tap = taps_ * group / groups_, from = steps * part / parts_ * step_;
   return {tap, taps_ * (group + 1) / groups_ - tap, from, steps * (part + 1) / parts_ * step_ - from};

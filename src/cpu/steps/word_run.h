@@ -36,8 +36,8 @@ class WordAhead {
       : columns_(columns),
         panel_words_(panel_words),
         stretches_(stretches),
-        pieces_((passes - 1) * stretches.count() + 1),
-        piece_words_(ceil_div(words(0), pieces_)) {}
+        first_words_(words(0)),
+        piece_words_(ceil_div(first_words_, (passes - 1) * stretches.count() + 1)) {}
 
   Words during(int64_t pass, int64_t stretch, bool has_next_panel) const;
 
@@ -46,7 +46,7 @@ class WordAhead {
 
   int64_t columns_, panel_words_;
   const WordStretches& stretches_;
-  int64_t pieces_, piece_words_;  // of the next panel's first stretch
+  int64_t first_words_, piece_words_;  // of the next panel's first stretch: all, and in each turn
 };
 
 /// Raw sums of a part of a panel: [rows][WordKernel::columns], the first of row `row` of the block and of column
