@@ -127,6 +127,28 @@ TEST_F(EngineSave, TheLoadedEngineGivesTheSameBits) {
   }
 }
 
+TEST_F(EngineSave, Int8WeightsThatNodesShareComeBackInEachForm) {
+  const auto engine = compiled(R"(graph (f32[batch,9,11,8] x, f32[batch,9,11,16] x2) -> (one, two, shifted, depthwise) {
+    w = constant i8[16,8,3,3] random(1)  m = constant f32[16] fill(0.0007)
+    lines = constant i8[8,1,3,3] random(2)  k = constant f32[8] fill(0.002)
+    scale = constant f32[] {0.02}  zero = constant u8[] {117}
+    q = QuantizeLinear@21(x, scale, zero)
+    q2 = QuantizeLinear@21(x2, scale, zero)
+    one = fovea.QConv@1(q, w, m) {group=1, pads=[1, 1, 1, 1], x_zero=117, output="f32"}
+    two = fovea.QConv@1(q2, w, m) {group=2, pads=[1, 1, 1, 1], x_zero=117, output="f32"}
+    shifted = fovea.QConv@1(q, w, m) {group=1, pads=[1, 1, 1, 1], x_zero=117, w_zero=5, output="f32"}
+    depthwise = fovea.QConv@1(q, lines, k) {group=8, pads=[1, 1, 1, 1], x_zero=117, output="f32"}
+  })");
+  const std::vector<Tensor> one = {random_tensor({1, 9, 11, 8}, 1), random_tensor({1, 9, 11, 16}, 2)};
+  const std::vector<Tensor> two = {random_tensor({2, 9, 11, 8}, 3), random_tensor({2, 9, 11, 16}, 4)};
+  const auto first = engine->run(one), second = engine->run(two);
+  ASSERT_TRUE(engine->save(path_, {}).ok());
+  const auto again = loaded();
+  ASSERT_TRUE(again.ok()) << again.error().to_string();
+  expect_same((*again)->run(one), first);
+  expect_same((*again)->run(two), second);
+}
+
 TEST_F(EngineSave, ReferenceKernelsNeedNoPacking) {
   EngineOptions options;
   options.fast_kernels = false;

@@ -148,6 +148,23 @@ TEST(QuantisedSteps, ScalesThatAreComputed) {
   EXPECT_THAT(ran, Not(HasSubstr("reference")));
 }
 
+TEST(QuantisedSteps, WeightsThatNodesShareInDifferentForms) {
+  // The same bytes for one group, for two and for four, with another zero point, and a square both ways round.
+  const std::string ran = expect_same_bits(R"(graph (u8[1,9,11,8] x, u8[1,9,11,16] x2, u8[1,9,11,32] x4, u8[50,40] a)
+      -> (one, two, four, shifted, plain, turned) {
+    w = constant i8[24,8,3,3] random(1)  m = constant f32[24] fill(0.0007)
+    s = constant i8[40,40] random(2)  n = constant f32[40] fill(0.002)
+    one = fovea.QConv@1(x, w, m) {group=1, pads=[1, 1, 1, 1], x_zero=117, output="u8", y_zero=99}
+    two = fovea.QConv@1(x2, w, m) {group=2, pads=[1, 1, 1, 1], x_zero=117, output="u8", y_zero=99}
+    four = fovea.QConv@1(x4, w, m) {group=4, pads=[1, 1, 1, 1], x_zero=117, output="u8", y_zero=99}
+    shifted = fovea.QConv@1(x, w, m) {group=1, pads=[1, 1, 1, 1], x_zero=117, w_zero=5, output="u8", y_zero=99}
+    t = Transpose@21(s) {perm=[1, 0]}
+    plain = fovea.QMatMul@1(a, s, n) {x_zero=140, output="u8", y_zero=128}
+    turned = fovea.QMatMul@1(a, t, n) {x_zero=140, output="u8", y_zero=128}
+  })");
+  EXPECT_THAT(ran, Not(HasSubstr("reference")));
+}
+
 TEST(QuantisedSteps, ElementwiseFunctionsAndPools) {
   const std::string ran = expect_same_bits(R"(graph (u8[2,7,9,20] x, u8[2,7,9,20] r, u8[2,1,1,20] s, f32[20] f)
       -> (a, b, c, d, e, g, h, i, j) {
