@@ -60,7 +60,11 @@ def inputs(size: tuple[int, int], images: Path | None, count: int):
 
 def quantise(source: Path, prepared: Path, kind: str, target: Path, images: Path | None, count: int):
     if kind == "dynamic":
-        quantization.quantize_dynamic(prepared, target, weight_type=QuantType.QInt8, per_channel=False)
+        # The quantizer turns the weights of Gemm and leaves their old shapes standing in value_info, which ONNX's shape
+        # inference then refuses; it finds all shapes itself.
+        model = onnx.load(prepared)
+        del model.graph.value_info[:]
+        quantization.quantize_dynamic(model, target, weight_type=QuantType.QInt8, per_channel=False)
         return
     symmetric = kind == "qdq_s8"
     quantization.quantize_static(
