@@ -32,7 +32,7 @@ constexpr size_t kPhotosForLayers = 4, kPhotosForSensitivity = 8;
 struct Options {
   ModelFlags model;
   RecipeFlags recipe;
-  std::string output, report, table, table_in, sample = "500", hold_out = "20%", activations, target;
+  std::string output, report, calibration, table, table_in, sample = "500", hold_out = "20%", activations, target;
   std::vector<std::string> images, exclude;
   quantize::RangeOptions range;
   std::optional<double> max_drop;
@@ -134,7 +134,8 @@ class Run {
     how.threads = options_.threads;
     how.most_tap_bytes = options_.tap_megabytes << 20;
     how.channel_means = options_.correct_bias;
-    how.state = options_.output + ".calibration";
+    how.keep_state = !options_.calibration.empty();
+    how.state = how.keep_state ? options_.calibration : options_.output + ".calibration";
     std::error_code ignored;
     how.resume = options_.resume && std::filesystem::exists(how.state, ignored);
     if (options_.resume && !how.resume)
@@ -348,8 +349,10 @@ int quantize(const Options& options, Console& console) {
     return console.fail(invalid_argument("nothing says how large the model's values become")
                             .with_fix("give --images DIR with photos, or --table-in with a calibration table"),
                         kWrongUsage);
-  for (const auto& [flag, path] :
-       {std::pair("-o", &options.output), {"--table", &options.table}, {"--report", &options.report}}) {
+  for (const auto& [flag, path] : {std::pair("-o", &options.output),
+                                   {"--table", &options.table},
+                                   {"--report", &options.report},
+                                   {"--calibration", &options.calibration}}) {
     std::error_code failed;
     if (std::filesystem::equivalent(options.model.path, *path, failed))
       return console.fail(invalid_argument("{} {} is the model itself", flag, *path).with_fix("give another name"));
@@ -421,7 +424,9 @@ Command add_quantize(CLI::App& app) {
       ->check(CLI::Range(0, 1'000'000))
       ->option_text("N");
   command->add_option("--report", options->report, "all figures as JSON")->option_text("FILE");
-  command->add_flag("--resume", options->resume, "go on with a calibration that was stopped");
+  command->add_option("--calibration", options->calibration, "keep what was observed there, for other methods")
+      ->option_text("FILE");
+  command->add_flag("--resume", options->resume, "go on with a calibration that was stopped or kept");
   command->add_option("--observe-mb", options->tap_megabytes, "memory for what is observed at once (default 1024)")
       ->check(CLI::Range(1, 1 << 20))
       ->option_text("MB");

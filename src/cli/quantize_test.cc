@@ -147,7 +147,8 @@ TEST_F(QuantizeTest, TheModelItselfIsNoOutput) {
   const std::string before = *read_text_file(path("m.onnx"));
   const std::vector<std::vector<std::string>> ways = {{"-o", path("m.onnx")},
                                                       {"-o", path("x.onnx"), "--table", path("link.json")},
-                                                      {"-o", path("x.onnx"), "--report", path("link.json")}};
+                                                      {"-o", path("x.onnx"), "--report", path("link.json")},
+                                                      {"-o", path("x.onnx"), "--calibration", path("link.json")}};
   for (const auto& flags : ways) {
     std::vector<std::string> arguments = {"quantize", path("m.onnx"), "--images", kPhotos};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
@@ -170,6 +171,17 @@ TEST_F(QuantizeTest, AFileThatCannotBeWrittenIsNoFaultOfTheModel) {
   }
   EXPECT_EQ(fovea({"table", path("t.json"), "-o", path("no/t.cache")}).code, kSomeInputsFailed);
   EXPECT_EQ(fovea({"quantize", kDemo, "--table-in", path("none.json"), "-o", path("x.onnx")}).code, kWrongUsage);
+}
+
+TEST_F(QuantizeTest, AKeptCalibrationServesOtherMethods) {
+  const std::vector<std::string> kept = {"--calibration", path("seen")};
+  ASSERT_EQ(quantize("entropy.onnx", kept).code, kDone);
+  ASSERT_TRUE(fs::exists(path("seen")));
+  const Outcome again = quantize("again.onnx", {"--calibration", path("seen"), "--resume", "--method", "minmax"});
+  ASSERT_EQ(again.code, kDone) << again.err;
+  ASSERT_EQ(quantize("minmax.onnx", {"--method", "minmax"}).code, kDone);
+  EXPECT_TRUE(*read_text_file(path("again.onnx")) == *read_text_file(path("minmax.onnx")));
+  EXPECT_FALSE(*read_text_file(path("again.onnx")) == *read_text_file(path("entropy.onnx")));
 }
 
 TEST_F(QuantizeTest, ResumingWithoutAStateBeginsAnew) {

@@ -35,7 +35,7 @@ class Calibrator {
     if (!first.ok()) return std::move(first).error();
     const auto groups = tap_groups(graph_, values_, *first, options_.most_tap_bytes);
     total_ = static_cast<int64_t>(groups.size() * photos_.size());
-    if (state_.group > 0 && state_.group >= groups.size()) return damaged_state();
+    if (state_.group > groups.size()) return damaged_state();
     for (size_t g = state_.group; g < groups.size(); ++g) {
       FOVEA_TRY(run_group(g, groups[g]));
       if (result_.stopped) {
@@ -48,7 +48,10 @@ class Calibrator {
     result_.photos = static_cast<int64_t>(photos_.size() - state_.unreadable.size());
     name_unreadable();
     std::error_code ignored;
-    if (!options_.state.empty()) std::filesystem::remove(options_.state, ignored);
+    if (options_.keep_state)
+      FOVEA_TRY(save_state());
+    else if (!options_.state.empty())
+      std::filesystem::remove(options_.state, ignored);
     return std::move(result_);
   }
 

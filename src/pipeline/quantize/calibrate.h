@@ -19,7 +19,8 @@ struct CalibrationOptions {
   bool channel_means = false;                 // of what products take, for bias correction
   /// Where the state is kept while it runs, about twice a minute and when it is stopped; empty: nowhere.
   std::filesystem::path state = {};
-  bool resume = false;  // go on from that state
+  bool resume = false;      // go on from that state
+  bool keep_state = false;  // also when all is done: who resumes then has the observers without a photo
   std::function<bool()> stop = {};
   /// After each step of so many; photos count once for each group of values that fits the memory.
   std::function<void(int64_t done, int64_t total)> progress = {};

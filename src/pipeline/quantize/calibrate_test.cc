@@ -141,6 +141,16 @@ TEST_F(CalibrateTest, AStoppedCalibrationGoesOnAsIfNothingHadHappened) {
   EXPECT_FALSE(fs::exists(options.state));
 }
 
+TEST_F(CalibrateTest, AKeptStateGivesTheSameWithoutThePhotos) {
+  CalibrationOptions options{.threads = 1, .state = folder_ / "state", .keep_state = true};
+  const Calibration whole = calibrated(options, photos_);
+  ASSERT_TRUE(fs::exists(options.state));
+  options.resume = true;
+  options.progress = [](int64_t, int64_t) { ADD_FAILURE() << "a photo was looked at again"; };
+  expect_same(calibrated(options, photos_), whole);
+  EXPECT_TRUE(fs::exists(options.state));
+}
+
 TEST_F(CalibrateTest, AStateOfSomethingElseIsRefused) {
   CalibrationOptions options{.threads = 1};
   options.state = folder_ / "state";
