@@ -84,12 +84,22 @@ def colour(random):
     return tuple(int(level) for level in random.integers(0, 256, 3))
 
 
-def picture(label: int, seed, height=HEIGHT, width=WIDTH, difficulty=1.0) -> Image.Image:
-    """One photo with sign `label` on it. `difficulty` 0: on a plain ground, for the first lessons."""
+def picture(label: int, seed, height=HEIGHT, width=WIDTH) -> Image.Image:
+    """One photo with sign `label` on it."""
+    return picture_and_place(label, seed, height, width)[0]
+
+
+def picture_and_place(label: int, seed, height, width, difficulty=1.0):
+    """A picture and its sign's centre: (down, across), each from 0 to 1. `difficulty` 0, for first lessons: large, upright,
+    white in the middle of a black ground; what the picture draws at random takes effect as the difficulty rises."""
     random = np.random.default_rng(seed)
     photo = background(random, height, width)
+
+    def eased(easy, drawn):
+        return easy + (drawn - easy) * difficulty
+
     if difficulty < 1:
-        photo = Image.blend(Image.new("RGB", photo.size, colour(random)), photo, difficulty)
+        photo = Image.blend(Image.new("RGB", photo.size), photo, difficulty)
     draw = ImageDraw.Draw(photo)
     for _ in range(round(difficulty * random.integers(0, 5))):  # clutter
         points = [(random.uniform(0, width), random.uniform(0, height)) for _ in range(2)]
@@ -98,9 +108,9 @@ def picture(label: int, seed, height=HEIGHT, width=WIDTH, difficulty=1.0) -> Ima
         x, y, r = random.uniform(0, width), random.uniform(0, height), random.uniform(2, width / 25)
         draw.ellipse((x - r, y - r, x + r, y + r), fill=colour(random))
     # Around 19 degrees at most: a cross stays no plus.
-    size, angle = random.uniform(0.15, 0.38) * width, math.radians(random.uniform(-18, 18))
-    x, y = random.uniform(size, width - size), random.uniform(size, height - size)
-    squeeze, shear = random.uniform(0.8, 1.25), random.uniform(-0.15, 0.15)
+    size, angle = eased(0.38, random.uniform(0.15, 0.38)) * width, eased(0, math.radians(random.uniform(-18, 18)))
+    x, y = eased(width / 2, random.uniform(size, width - size)), eased(height / 2, random.uniform(size, height - size))
+    squeeze, shear = eased(1, random.uniform(0.8, 1.25)), eased(0, random.uniform(-0.15, 0.15))
 
     def placed(outline):
         points = []
@@ -114,16 +124,17 @@ def picture(label: int, seed, height=HEIGHT, width=WIDTH, difficulty=1.0) -> Ima
     pen = ImageDraw.Draw(mask)
     filled, cut = SIGNS[NAMES[label]]
     for outline in filled:
-        pen.polygon(placed(outline), fill=int(random.uniform(170, 256)))
+        pen.polygon(placed(outline), fill=int(eased(255, random.uniform(170, 256))))
     for outline in cut:
         pen.polygon(placed(outline), fill=0)
-    photo.paste(Image.new("RGB", photo.size, colour(random)), mask=mask)
-    if random.random() < 0.5:
+    paint = tuple(int(eased(255, level)) for level in colour(random))
+    photo.paste(Image.new("RGB", photo.size, paint), mask=mask)
+    if random.random() < 0.5 * difficulty:
         photo = photo.filter(ImageFilter.GaussianBlur(random.uniform(0, width / 150)))
     pixels = np.asarray(photo, np.float32)
-    pixels = (pixels - 128) * random.uniform(0.6, 1.1) + 128 + random.uniform(-25, 25)
-    pixels += random.normal(0, random.uniform(0, 12), pixels.shape)
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    pixels = (pixels - 128) * eased(1, random.uniform(0.6, 1.1)) + 128 + eased(0, random.uniform(-25, 25))
+    pixels += random.normal(0, difficulty * random.uniform(0, 12), pixels.shape)
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), (y / height, x / width)
 
 
 def write_folder(folder: Path, count: int, first_seed: int) -> None:
