@@ -1,27 +1,11 @@
 // The softmax of attention for AVX-512 with BF16: numerators that are to be bf16 need no more of the exponential than
 // that, and are rounded as they are made.
 #if defined(__AVX512F__)
-#include <immintrin.h>
-
 #include "kernels/attention_isa.h"
-#include "kernels/vector_avx512.h"
+#include "kernels/brief_avx512.h"
 
 namespace fovea::kernels::avx512 {
 namespace {
-
-/// 2^t for t <= 0, NaN stays NaN. Relative error 3e-6 (least maximum over [-1/2, 1/2]); below -126 it gives 0 or a
-/// subnormal.
-FOVEA_VECTOR_INLINE __m512 power_of_two(__m512 t) {
-  t = _mm512_max_ps(_mm512_set1_ps(-200.0f), t);  // the second operand where one is NaN; -infinity would make a NaN
-  const __m512 n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 f = _mm512_sub_ps(t, n);
-  __m512 p = _mm512_set1_ps(9.5828530e-3f);
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.5906426e-2f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.4024099e-1f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.9312420e-1f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
-  return _mm512_scalef_ps(p, n);
-}
 
 FOVEA_VECTOR_INLINE __mmask16 first(int64_t count) {
   return static_cast<__mmask16>(count >= 16 ? 0xffff : count > 0 ? (1u << count) - 1 : 0);

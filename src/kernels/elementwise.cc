@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "base/cpu_features.h"
 #include "kernels/dispatch.h"
+#include "kernels/finish_isa.h"
 
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
@@ -229,6 +231,10 @@ void gate_row(const Activation& activation, const float* a, const float* b, floa
   HWY_DYNAMIC_DISPATCH(gate)(activation, a, b, y, n, false);
 }
 void gate_row(const Activation& activation, const bf16* a, const bf16* b, bf16* y, int64_t n) {
+#if defined(__x86_64__) && defined(FOVEA_AVX512)
+  static const bool rounds = active_isa() == Isa::avx512 && cpu_features().avx512_bf16;
+  if (rounds && avx512::gate_bf16_row(activation, a, b, y, n)) return;
+#endif
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(gate)(activation, a, b, y, n, true);
 }

@@ -115,6 +115,27 @@ TEST(Elementwise, GatesMultiplyAFunctionOfTheOneByTheOther) {
   }
 }
 
+TEST(Elementwise, GatesInBf16AreAsExactAsTheirRounding) {
+  for (int64_t n : kSizes)
+    for (const ActivationKind kind : {ActivationKind::silu, ActivationKind::gelu, ActivationKind::relu}) {
+      const auto a = random_floats(n, 8, 6), b = random_floats(n, 9);
+      std::vector<bf16> p, q;
+      for (float v : a) p.emplace_back(v);
+      for (float v : b) q.emplace_back(v);
+      p[0] = bf16(90.0f);
+      p.back() = bf16(-90.0f);
+      std::vector<bf16> y = p;
+      gate_row({kind, 1, 0}, y.data(), q.data(), y.data(), n);
+      for (size_t i = 0; i < y.size(); ++i) {
+        const double x = static_cast<float>(p[i]), factor = static_cast<float>(q[i]);
+        const double open = kind == ActivationKind::silu   ? x / (1 + std::exp(-x))
+                            : kind == ActivationKind::gelu ? x / 2 * std::erfc(-x / std::sqrt(2.0))
+                                                           : std::max(x, 0.0);
+        ASSERT_NEAR(static_cast<float>(y[i]), open * factor, (std::abs(open) * 0x1p-8 + 2e-4) * std::abs(factor));
+      }
+    }
+}
+
 TEST(Elementwise, SoftmaxRowsSumToOne) {
   for (int64_t n : kSizes) {
     const auto x = random_floats(n, 3, 5);

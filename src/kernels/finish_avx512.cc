@@ -1,7 +1,9 @@
 // The end of a product for AVX-512 with BF16: a panel's row is two vectors, and its 32 numbers in bf16 are one.
 #if defined(__AVX512F__)
+#include <type_traits>
+
+#include "kernels/brief_avx512.h"
 #include "kernels/finish_isa.h"
-#include "kernels/vector_avx512.h"
 
 namespace fovea::kernels::avx512 {
 namespace {
@@ -98,7 +100,17 @@ void with_activation(const Block& b) {
       return rows_with<Residual, kLast, Out>(b, [](__m512 x) FOVEA_VECTOR_LAMBDA { return vector_hard_swish<V>(x); });
     case ActivationKind::gelu:
       return rows_with<Residual, kLast, Out>(b, [](__m512 x) FOVEA_VECTOR_LAMBDA {
-        return vector_activation<V>(x, {ActivationKind::gelu, 0, 0});
+        if constexpr (std::is_same_v<Out, Bf16Rows>)
+          return brief_gelu(x);
+        else
+          return vector_activation<V>(x, {ActivationKind::gelu, 0, 0});
+      });
+    case ActivationKind::silu:
+      return rows_with<Residual, kLast, Out>(b, [&a](__m512 x) FOVEA_VECTOR_LAMBDA {
+        if constexpr (std::is_same_v<Out, Bf16Rows>)
+          return brief_silu(x, a.alpha);
+        else
+          return vector_activation<V>(x, {ActivationKind::silu, a.alpha, 0});
       });
     default:
       return rows_with<Residual, kLast, Out>(b,

@@ -101,5 +101,28 @@ TEST(Finish, ScalesAddsAndActivatesInEveryFormat) {
     }
 }
 
+TEST(Finish, ActivatesAsExactlyAsTheResultIsRounded) {
+  const int64_t rows = 40, columns = 32;
+  std::vector<float> sums(static_cast<size_t>(rows * columns));
+  for (size_t i = 0; i < sums.size(); ++i) sums[i] = (static_cast<float>(i) - 640) * 0.0123f;
+  sums[7] = 300;
+  sums[8] = -300;
+  sums[9] = std::nanf("");
+  for (const bool silu : {true, false}) {
+    std::vector<bf16> c(sums.size());
+    Finish f;
+    f.activation = {silu ? ActivationKind::silu : ActivationKind::gelu, 1, 0};
+    finish_rows(f, sums.data(), columns, rows, columns, {reinterpret_cast<std::byte*>(c.data()), columns, true});
+    for (size_t i = 0; i < sums.size(); ++i) {
+      const double x = sums[i], want = silu ? x / (1 + std::exp(-x)) : x / 2 * std::erfc(-x / std::sqrt(2.0));
+      const auto got = static_cast<double>(static_cast<float>(c[i]));
+      if (std::isnan(want))
+        EXPECT_TRUE(std::isnan(got));
+      else
+        ASSERT_NEAR(got, want, std::abs(want) * 0x1p-8 + 1.5e-4) << x;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace fovea::kernels
