@@ -56,9 +56,18 @@ struct Stage {
   }
 };
 
-/// kStages: whether there may be anything between the multiplier and the rounding.
-template <bool kStages, class Sum>
-FOVEA_VECTOR_INLINE void finish(const SumsFinish& f, const Sum* sums, int64_t sums_stride, int64_t rows,
+/// What lies between the sums and the rounding: known where the loop is compiled for the usual forms, since asking for
+/// each row costs as much as a product of few numbers.
+template <bool kInner, bool kResidual>
+struct Usual {
+  static constexpr bool terms = false, offset = false, row = false, inner = kInner, residual = kResidual;
+};
+struct Any {
+  bool terms, offset, row, inner, residual;
+};
+
+template <class Has, class Sum>
+FOVEA_VECTOR_INLINE void finish(const Has& has, const SumsFinish& f, const Sum* sums, int64_t sums_stride, int64_t rows,
                                 int64_t columns, uint8_t* y, int64_t y_stride) {
   const __m512i zero = _mm512_set1_epi16(static_cast<short>(f.range.zero));
   const __m512i low = _mm512_set1_epi8(static_cast<char>(f.range.low)),
@@ -67,7 +76,6 @@ FOVEA_VECTOR_INLINE void finish(const SumsFinish& f, const Sum* sums, int64_t su
   const Stage row_stage(f.row_stage), inner_stage(f.inner_stage);
   const __m512i residual_zero = _mm512_set1_epi32(f.residual_zero);
   const __m512 residual_scale = _mm512_set1_ps(f.residual_scale);
-  const bool has_row = f.row_stage.scale != 0, has_inner = f.inner_stage.scale != 0, has_offset = f.offset != nullptr;
   static constexpr uint8_t kNone[256] = {};
   const Table table(f.table != nullptr ? f.table : kNone);
   for (int64_t j = 0; j < columns; j += kColumns) {
@@ -77,24 +85,22 @@ FOVEA_VECTOR_INLINE void finish(const SumsFinish& f, const Sum* sums, int64_t su
       const __mmask16 mask = lanes(columns - at);
       column[k] = {mask, _mm512_maskz_loadu_epi32(mask, f.correction + at),
                    _mm512_maskz_loadu_ps(mask, f.multiplier + at),
-                   has_offset ? _mm512_maskz_loadu_ps(mask, f.offset + at) : _mm512_setzero_ps(),
-                   has_row ? _mm512_maskz_loadu_ps(mask, f.row + at) : _mm512_setzero_ps()};
+                   has.offset ? _mm512_maskz_loadu_ps(mask, f.offset + at) : _mm512_setzero_ps(),
+                   has.row ? _mm512_maskz_loadu_ps(mask, f.row + at) : _mm512_setzero_ps()};
     }
     const auto mask = static_cast<__mmask32>(column[0].mask | static_cast<uint32_t>(column[1].mask) << 16);
     const auto levels = [&](int64_t i, int k) __attribute__((always_inline)) {
       const Column& c = column[k];
       __m512i sum = _mm512_add_epi32(load_sum(c.mask, sums + i * sums_stride + j + k * kLanes), c.correction);
-      if (f.row_terms != nullptr) sum = _mm512_add_epi32(sum, _mm512_set1_epi32(f.row_terms[i]));
+      if (has.terms) sum = _mm512_add_epi32(sum, _mm512_set1_epi32(f.row_terms[i]));
       __m512 r = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), c.multiplier);
-      if constexpr (kStages) {
-        if (has_offset) r = _mm512_add_ps(r, c.offset);
-        if (has_row) r = _mm512_add_ps(row_stage(r), c.row);
-        if (has_inner) r = inner_stage(r);
-        if (f.residual_bytes != nullptr) {
-          const __m128i bytes = _mm_maskz_loadu_epi8(c.mask, f.residual_bytes + i * f.residual_stride + j + k * kLanes);
-          const __m512i centred = _mm512_sub_epi32(_mm512_cvtepu8_epi32(bytes), residual_zero);
-          r = _mm512_add_ps(r, _mm512_mul_ps(_mm512_cvtepi32_ps(centred), residual_scale));
-        }
+      if (has.offset) r = _mm512_add_ps(r, c.offset);
+      if (has.row) r = _mm512_add_ps(row_stage(r), c.row);
+      if (has.inner) r = inner_stage(r);
+      if (has.residual) {
+        const __m128i bytes = _mm_maskz_loadu_epi8(c.mask, f.residual_bytes + i * f.residual_stride + j + k * kLanes);
+        const __m512i centred = _mm512_sub_epi32(_mm512_cvtepu8_epi32(bytes), residual_zero);
+        r = _mm512_add_ps(r, _mm512_mul_ps(_mm512_cvtepi32_ps(centred), residual_scale));
       }
       return _mm512_cvtps_epi32(r);
     };
@@ -116,12 +122,18 @@ FOVEA_VECTOR_INLINE void finish(const SumsFinish& f, const Sum* sums, int64_t su
 template <class Sum>
 void finish_any(const SumsFinish& f, const Sum* sums, int64_t sums_stride, int64_t rows, int64_t columns, uint8_t* y,
                 int64_t y_stride) {
-  const bool stages =
-      f.offset != nullptr || f.row_stage.scale != 0 || f.inner_stage.scale != 0 || f.residual_bytes != nullptr;
-  if (stages)
-    finish<true>(f, sums, sums_stride, rows, columns, y, y_stride);
+  const Any has{f.row_terms != nullptr, f.offset != nullptr, f.row_stage.scale != 0, f.inner_stage.scale != 0,
+                f.residual_bytes != nullptr};
+  if (has.terms || has.offset || has.row)
+    finish(has, f, sums, sums_stride, rows, columns, y, y_stride);
+  else if (has.residual && has.inner)
+    finish(Usual<true, true>(), f, sums, sums_stride, rows, columns, y, y_stride);
+  else if (has.residual)
+    finish(Usual<false, true>(), f, sums, sums_stride, rows, columns, y, y_stride);
+  else if (has.inner)
+    finish(Usual<true, false>(), f, sums, sums_stride, rows, columns, y, y_stride);
   else
-    finish<false>(f, sums, sums_stride, rows, columns, y, y_stride);
+    finish(Usual<false, false>(), f, sums, sums_stride, rows, columns, y, y_stride);
 }
 
 }  // namespace
