@@ -60,8 +60,9 @@ FOVEA_VECTOR_INLINE void finish_tile(typename V::F (&acc)[MR][NV], const Epilogu
     for (int j = 0; j < NV; ++j) V::store(c + i * c_stride + j * kW, acc[i][j]);
 }
 
-/// MR rows by NV vectors of C stay in registers while the tap's rows and the panel are walked.
-template <class V, int MR, int NV>
+/// MR rows by NV vectors of C stay in registers while the tap's rows and the panel are walked. Each k reads `kSpread`
+/// floats of a row.
+template <class V, int MR, int NV, int kSpread = 1>
 void gemm_tile(const GemmTile& t) {
   using F = typename V::F;
   constexpr int kW = V::kWidth, kColumns = NV * kW;
@@ -80,7 +81,13 @@ void gemm_tile(const GemmTile& t) {
       F bv[NV];
       for (int j = 0; j < NV; ++j) bv[j] = V::load(b + j * kW);
       for (int i = 0; i < MR; ++i) {
-        const F x = V::set(a[i][k]);
+        F x;
+        if constexpr (kSpread == 1)
+          x = V::set(a[i][k]);
+        else if constexpr (kSpread == kW)
+          x = V::load(a[i] + k * kSpread);
+        else
+          x = V::template spread<kSpread>(a[i] + k * kSpread);
         for (int j = 0; j < NV; ++j) acc[i][j] = V::fma(x, bv[j], acc[i][j]);
       }
       b += kColumns;
@@ -123,3 +130,9 @@ void gemm_tile(const GemmTile& t) {
   for (int64_t i = 0; i < MR; ++i)
     for (int64_t j = 0; j < t.columns; ++j) t.c[i * t.c_stride + j] = c[i * kColumns + j];
 }
+
+/// The tiles of these heights, for a GemmKernel's table.
+template <class V, int NV, int kSpread, int... kHeights>
+struct Tiles {
+  static constexpr void (*table[])(const GemmTile&) = {nullptr, gemm_tile<V, kHeights, NV, kSpread>...};
+};

@@ -34,6 +34,14 @@ struct Vector {
     return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
   // clang-format on
+  /// kCount floats again and again.
+  template <int kCount>
+  FOVEA_VECTOR_INLINE static F spread(const float* p) {
+    static_assert(kCount == 2);
+    double two;
+    __builtin_memcpy(&two, p, sizeof two);
+    return _mm256_castpd_ps(_mm256_set1_pd(two));
+  }
   /// x * 2^n for whole n in [-126, 127].
   FOVEA_VECTOR_INLINE static F scale_by_power(F x, F n) {
     const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);

@@ -34,6 +34,15 @@ struct Vector {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
   // clang-format on
+  /// kCount floats again and again.
+  template <int kCount>
+  FOVEA_VECTOR_INLINE static F spread(const float* p) {
+    static_assert(kCount == 2 || kCount == 4);
+    if constexpr (kCount == 4) return _mm512_broadcast_f32x4(_mm_loadu_ps(p));
+    double two;
+    __builtin_memcpy(&two, p, sizeof two);
+    return _mm512_castpd_ps(_mm512_set1_pd(two));
+  }
   /// x * 2^n for whole n in [-126, 127].
   FOVEA_VECTOR_INLINE static F scale_by_power(F x, F n) { return _mm512_scalef_ps(x, n); }
   /// a < b ? yes : no
