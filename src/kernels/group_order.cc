@@ -80,31 +80,52 @@ HWY_INLINE void put_apart(int64_t each, int64_t spread, const float* from, float
     for (int64_t g = 0; g < spread; ++g) to[g * each + i] = from[i * spread + g];
 }
 
+HWY_INLINE void copy(const float* from, int64_t n, float* to) {
+  constexpr auto kStep = static_cast<int64_t>(hn::MaxLanes(D4()));
+  int64_t i = 0;
+  for (; i + kStep <= n; i += kStep) hn::StoreU(hn::LoadU(D4(), from + i), D4(), to + i);
+  for (; i < n; ++i) to[i] = from[i];
+}
+
+/// Room for a block that is not full; larger ones go float by float.
+constexpr int64_t kMostFloats = 512;
+
 void together(const GroupOrder& o, int64_t first, int64_t last, int64_t pixels, const float* x, int64_t x_stride,
               float* y, int64_t y_stride) {
-  const int64_t floats = o.spread * o.each, whole = o.groups / o.spread < last ? o.groups / o.spread : last;
+  const int64_t floats = o.spread * o.each, full = o.groups / o.spread, whole = full < last ? full : last;
+  const int64_t valid = o.groups - whole * o.spread;
+  float block[kMostFloats] = {};
   for (int64_t p = 0; p < pixels; ++p, x += x_stride, y += y_stride) {
     for (int64_t b = first; b < whole; ++b) put_together(o.each, o.spread, x + b * floats, y + b * floats);
     if (whole == last) continue;
-    const int64_t valid = o.groups - whole * o.spread;
     const float* from = x + whole * floats;
     float* to = y + whole * floats;
-    for (int64_t i = 0; i < o.each; ++i)
-      for (int64_t g = 0; g < o.spread; ++g) to[i * o.spread + g] = g < valid ? from[g * o.each + i] : 0.0f;
+    if (floats <= kMostFloats) {
+      copy(from, valid * o.each, block);
+      put_together(o.each, o.spread, block, to);
+    } else {
+      for (int64_t i = 0; i < o.each; ++i)
+        for (int64_t g = 0; g < o.spread; ++g) to[i * o.spread + g] = g < valid ? from[g * o.each + i] : 0.0f;
+    }
   }
 }
 
 void apart(const GroupOrder& o, int64_t block, int64_t pixels, const float* x, int64_t x_stride, float* y,
            int64_t y_stride) {
-  y += block * o.spread * o.each;
-  const int64_t valid = o.groups - block * o.spread;
-  if (valid >= o.spread) {
-    for (int64_t p = 0; p < pixels; ++p) put_apart(o.each, o.spread, x + p * x_stride, y + p * y_stride);
-    return;
+  const int64_t floats = o.spread * o.each, valid = o.groups - block * o.spread;
+  y += block * floats;
+  float buffer[kMostFloats];
+  for (int64_t p = 0; p < pixels; ++p, x += x_stride, y += y_stride) {
+    if (valid >= o.spread) {
+      put_apart(o.each, o.spread, x, y);
+    } else if (floats <= kMostFloats) {
+      put_apart(o.each, o.spread, x, buffer);
+      copy(buffer, valid * o.each, y);
+    } else {
+      for (int64_t g = 0; g < valid; ++g)
+        for (int64_t i = 0; i < o.each; ++i) y[g * o.each + i] = x[i * o.spread + g];
+    }
   }
-  for (int64_t p = 0; p < pixels; ++p)
-    for (int64_t g = 0; g < valid; ++g)
-      for (int64_t i = 0; i < o.each; ++i) y[p * y_stride + g * o.each + i] = x[p * x_stride + i * o.spread + g];
 }
 
 }  // namespace HWY_NAMESPACE

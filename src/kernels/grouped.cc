@@ -37,8 +37,10 @@ double cost(const GemmKernel& kernel, const GroupShape& s, bool dense) {
   const double reads = 1 + 0.15 * lanes / columns;  // a row is read again for each vector of columns but the first
   const bool partial = s.out * kernel.spread % kernel.columns != 0;
   const double blocks = static_cast<double>(s.blocks(kernel.spread));
-  // Each vector of a tile: storing; a partial panel goes through a copy; interleaving and back.
-  const double beside = 2 + (partial ? 12 : 0) + (dense ? 0 : 4);
+  // Each vector of a tile: storing; a partial panel goes through a copy; interleaving and back, by shuffles or float by
+  // float.
+  const bool shuffles = kernel.spread <= 4 || (s.in <= 2 && s.out <= 2);
+  const double beside = 2 + (partial ? 4 : 0) + (dense ? 0 : shuffles ? 4 : 40);
   return blocks * panels * (columns / lanes) * (steps * reads + beside);
 }
 
