@@ -146,6 +146,7 @@ void lines(const DepthwiseConv& d, const float* x, int64_t first, int64_t last, 
 void any_lines(const DepthwiseConv& d, const float* x, int64_t first, int64_t last, float* y) {
   const bool one = d.shape.stride_x == 1;
   switch (d.shape.kernel_width) {
+    case 1: return (one ? lines<1, 1> : lines<1, 2>)(d, x, first, last, y);
     case 3: return (one ? lines<3, 1> : lines<3, 2>)(d, x, first, last, y);
     case 5: return (one ? lines<5, 1> : lines<5, 2>)(d, x, first, last, y);
     default: return (one ? lines<7, 1> : lines<7, 2>)(d, x, first, last, y);
@@ -163,7 +164,8 @@ HWY_EXPORT(any_lines);
 }  // namespace
 
 bool has_depthwise_lines(const ConvShape& s) {
-  return s.kernel_height == s.kernel_width && (s.kernel_width == 3 || s.kernel_width == 5 || s.kernel_width == 7) &&
+  return s.kernel_height == s.kernel_width &&
+         (s.kernel_width == 1 || s.kernel_width == 3 || s.kernel_width == 5 || s.kernel_width == 7) &&
          s.stride_y == s.stride_x && (s.stride_x == 1 || s.stride_x == 2) && s.dilation_y == 1 && s.dilation_x == 1;
 }
 

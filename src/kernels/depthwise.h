@@ -17,7 +17,7 @@ struct DepthwiseConv {
   Activation activation;
 };
 
-/// Whether depthwise_lines has a kernel for this shape: 3x3, 5x5 and 7x7, stride 1 or 2, no dilation.
+/// Whether depthwise_lines has a kernel for this shape: 1x1, 3x3, 5x5 and 7x7, stride 1 or 2, no dilation.
 bool has_depthwise_lines(const ConvShape& shape);
 
 /// Output rows [first, last) of the image at x; y: the output's row 0, dense. A row of the kernel stays in registers

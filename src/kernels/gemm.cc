@@ -121,7 +121,7 @@ class Block {
   void run(int64_t first_panel, int64_t last_panel) const {
     const int64_t panels = last_panel - first_panel, stretches = stretches_.count();
     // Where the rows do not fit the cache as a whole, all panels pass over a stretch of them before the next.
-    const bool stretch_outside = row_count_ * block_.taps * block_.depth * 4 > cache_sizes().l2 / 2;
+    const bool stretch_outside = row_count_ * block_.taps * block_.depth * kernel_.spread * 4 > cache_sizes().l2 / 2;
     const int64_t inner = stretch_outside ? panels : stretches;
     const auto place = [&](int64_t i) {
       return stretch_outside ? std::pair(first_panel + i % inner, i / inner)
@@ -158,7 +158,7 @@ class Block {
     GemmTile tile = block_;
     tile.taps = stretch.taps;
     tile.depth = stretch.depth;
-    tile.offset = block_.offset + stretch.offset;
+    tile.offset = block_.offset + stretch.offset * kernel_.spread;
     tile.panel = part(panel, stretch);
     tile.columns = std::min<int64_t>(kernel_.columns, n_ - n0);
     Epilogue& e = tile.epilogue;
@@ -210,7 +210,7 @@ void gemm_block(const GemmKernel& kernel, const GemmTile& block, const float* pa
 
 int64_t block_rows(const GemmKernel& kernel, int64_t rows, int64_t taps, int64_t depth) {
   const int64_t at_once = kernel.panel_level == 1 ? taps * depth : std::min(taps * depth, longest_stretch(kernel));
-  const int64_t bytes_per_row = at_once * 4;
+  const int64_t bytes_per_row = at_once * kernel.spread * 4;
   const int64_t fit = cache_sizes().l2 / 2 / std::max<int64_t>(bytes_per_row, 1);
   const int64_t most = std::clamp<int64_t>(fit / kernel.rows, 4, 64) * kernel.rows;
   const int64_t blocks = ceil_div(rows, most);

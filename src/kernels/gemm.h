@@ -28,7 +28,7 @@ struct Epilogue {
 struct GemmTile {
   const float* const* rows = nullptr;  // row i of tap t is rows[t * row_stride + i]
   int64_t row_stride = 0;
-  int64_t taps = 1, depth = 0;  // `depth` floats are read from each row,
+  int64_t taps = 1, depth = 0;  // `depth` floats (times GemmKernel::spread) are read from each row,
   int64_t offset = 0;           // from this one on
   const float* panel = nullptr;
   // Brought to the L2 cache meanwhile: every four k `ahead_lines` lines, `ahead_step` floats apart.
@@ -46,6 +46,7 @@ struct GemmKernel {
   int rows, columns;                      // of the largest tile
   void (*const* tiles)(const GemmTile&);  // [1 .. rows], by rows of the tile
   int panel_level = 1;                    // the lowest level of the caches that feeds a panel to the tiles fast enough
+  int spread = 1;                         // floats of a row that each k reads, repeated over the vector (grouped.h)
 };
 
 /// Has the tile bring its share, `floats` from `ahead` on, to the cache: as evenly as its k allow.

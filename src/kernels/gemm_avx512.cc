@@ -52,7 +52,16 @@ constexpr void (*k12x16[])(const GemmTile&) = {nullptr,
                                                gemm_tile<Vector, 11, 1>,
                                                gemm_tile<Vector, 12, 1>};
 
+template <int NV, int kSpread>
+using Tiles12 = Tiles<Vector, NV, kSpread, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>;
+
 }  // namespace
+
+const GemmKernel kGrouped2x16{"grouped_avx512_12x16_2", 12, 16, Tiles12<1, 2>::table, 2, 2};
+const GemmKernel kGrouped2x48{"grouped_avx512_8x48_2", 8, 48, Tiles<Vector, 3, 2, 1, 2, 3, 4, 5, 6, 7, 8>::table, 2, 2};
+const GemmKernel kGrouped4x16{"grouped_avx512_12x16_4", 12, 16, Tiles12<1, 4>::table, 2, 4};
+const GemmKernel kGrouped16x16{"grouped_avx512_12x16_16", 12, 16, Tiles12<1, 16>::table, 2, 16};
+const GemmKernel kGrouped16x32{"grouped_avx512_12x32_16", 12, 32, Tiles12<2, 16>::table, 2, 16};
 
 const GemmKernel kGemm12x16{"gemm_avx512_12x16", 12, 16, k12x16, 2};
 const GemmKernel kGemm8x48{"gemm_avx512_8x48", 8, 48, k8x48, 2};

@@ -60,8 +60,24 @@ FOVEA_VECTOR_INLINE void finish_tile(typename V::F (&acc)[MR][NV], const Epilogu
     for (int j = 0; j < NV; ++j) V::store(c + i * c_stride + j * kW, acc[i][j]);
 }
 
-/// MR rows by NV vectors of C stay in registers while the tap's rows and the panel are walked.
-template <class V, int MR, int NV>
+/// The first n of `room` floats, then zeros; returns `to`.
+template <class V>
+FOVEA_VECTOR_INLINE float* copy_in(const float* from, int64_t n, int64_t room, float* to) {
+  int64_t i = 0;
+  for (; i + V::kWidth <= n; i += V::kWidth) V::store(to + i, V::load(from + i));
+  for (; i < room; i += V::kWidth) V::store(to + i, i < n ? V::load_less(from + i, n - i) : V::set(0.0f));
+  return to;
+}
+template <class V>
+FOVEA_VECTOR_INLINE void copy_out(const float* from, int64_t n, float* to) {
+  int64_t i = 0;
+  for (; i + V::kWidth <= n; i += V::kWidth) V::store(to + i, V::load(from + i));
+  if (i < n) V::store_less(to + i, n - i, V::load(from + i));
+}
+
+/// MR rows by NV vectors of C stay in registers while the tap's rows and the panel are walked. Each k reads `kSpread`
+/// floats of a row.
+template <class V, int MR, int NV, int kSpread = 1>
 void gemm_tile(const GemmTile& t) {
   using F = typename V::F;
   constexpr int kW = V::kWidth, kColumns = NV * kW;
@@ -80,7 +96,13 @@ void gemm_tile(const GemmTile& t) {
       F bv[NV];
       for (int j = 0; j < NV; ++j) bv[j] = V::load(b + j * kW);
       for (int i = 0; i < MR; ++i) {
-        const F x = V::set(a[i][k]);
+        F x;
+        if constexpr (kSpread == 1)
+          x = V::set(a[i][k]);
+        else if constexpr (kSpread == kW)
+          x = V::load(a[i] + k * kSpread);
+        else
+          x = V::template spread<kSpread>(a[i] + k * kSpread);
         for (int j = 0; j < NV; ++j) acc[i][j] = V::fma(x, bv[j], acc[i][j]);
       }
       b += kColumns;
@@ -106,20 +128,20 @@ void gemm_tile(const GemmTile& t) {
   // A narrow last panel goes through copies: nothing behind the end of a row is touched.
   alignas(64) float scale[kColumns], bias[kColumns], residual[MR * kColumns], c[MR * kColumns];
   Epilogue e = t.epilogue;
-  for (int64_t j = 0; j < kColumns; ++j) {
-    scale[j] = e.scale != nullptr && j < t.columns ? e.scale[j] : 1.0f;
-    bias[j] = e.bias != nullptr && j < t.columns ? e.bias[j] : 0.0f;
-  }
+  if (e.scale != nullptr) e.scale = copy_in<V>(e.scale, t.columns, kColumns, scale);
+  if (e.bias != nullptr) e.bias = copy_in<V>(e.bias, t.columns, kColumns, bias);
   if (e.residual != nullptr) {
     for (int64_t i = 0; i < MR; ++i)
-      for (int64_t j = 0; j < kColumns; ++j)
-        residual[i * kColumns + j] = j < t.columns ? e.residual[i * e.residual_stride + j] : 0.0f;
+      copy_in<V>(e.residual + i * e.residual_stride, t.columns, kColumns, residual + i * kColumns);
     e.residual = residual;
     e.residual_stride = kColumns;
   }
-  if (e.scale != nullptr) e.scale = scale;
-  if (e.bias != nullptr) e.bias = bias;
   finish_tile<V, MR, NV>(acc, e, c, kColumns);
-  for (int64_t i = 0; i < MR; ++i)
-    for (int64_t j = 0; j < t.columns; ++j) t.c[i * t.c_stride + j] = c[i * kColumns + j];
+  for (int64_t i = 0; i < MR; ++i) copy_out<V>(c + i * kColumns, t.columns, t.c + i * t.c_stride);
 }
+
+/// The tiles of these heights, for a GemmKernel's table.
+template <class V, int NV, int kSpread, int... kHeights>
+struct Tiles {
+  static constexpr void (*table[])(const GemmTile&) = {nullptr, gemm_tile<V, kHeights, NV, kSpread>...};
+};

@@ -34,6 +34,21 @@ struct Vector {
     return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
   // clang-format on
+  /// kCount floats again and again.
+  template <int kCount>
+  FOVEA_VECTOR_INLINE static F spread(const float* p) {
+    static_assert(kCount == 2);
+    double two;
+    __builtin_memcpy(&two, p, sizeof two);
+    return _mm256_castpd_ps(_mm256_set1_pd(two));
+  }
+  FOVEA_VECTOR_INLINE static __m256i first(int64_t n) {
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lanes);
+  }
+  /// The first n floats of a vector, n less than its width; what is beyond reads as 0.
+  FOVEA_VECTOR_INLINE static F load_less(const float* p, int64_t n) { return _mm256_maskload_ps(p, first(n)); }
+  FOVEA_VECTOR_INLINE static void store_less(float* p, int64_t n, F x) { _mm256_maskstore_ps(p, first(n), x); }
   /// x * 2^n for whole n in [-126, 127].
   FOVEA_VECTOR_INLINE static F scale_by_power(F x, F n) {
     const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);

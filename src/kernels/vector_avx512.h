@@ -34,6 +34,22 @@ struct Vector {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
   // clang-format on
+  /// kCount floats again and again.
+  template <int kCount>
+  FOVEA_VECTOR_INLINE static F spread(const float* p) {
+    static_assert(kCount == 2 || kCount == 4);
+    if constexpr (kCount == 4) return _mm512_broadcast_f32x4(_mm_loadu_ps(p));
+    double two;
+    __builtin_memcpy(&two, p, sizeof two);
+    return _mm512_castpd_ps(_mm512_set1_pd(two));
+  }
+  /// The first n floats of a vector, n less than its width; what is beyond reads as 0.
+  FOVEA_VECTOR_INLINE static F load_less(const float* p, int64_t n) {
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+  }
+  FOVEA_VECTOR_INLINE static void store_less(float* p, int64_t n, F x) {
+    _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), x);
+  }
   /// x * 2^n for whole n in [-126, 127].
   FOVEA_VECTOR_INLINE static F scale_by_power(F x, F n) { return _mm512_scalef_ps(x, n); }
   /// a < b ? yes : no

@@ -36,6 +36,17 @@ struct Vector {
   FOVEA_VECTOR_INLINE static F scale_by_power(F x, F n) {
     return mul(x, vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23)));
   }
+  /// The first n floats of a vector, n less than its width; what is beyond reads as 0.
+  FOVEA_VECTOR_INLINE static F load_less(const float* p, int64_t n) {
+    float lanes[kWidth] = {};
+    for (int64_t i = 0; i < n; ++i) lanes[i] = p[i];
+    return load(lanes);
+  }
+  FOVEA_VECTOR_INLINE static void store_less(float* p, int64_t n, F x) {
+    float lanes[kWidth];
+    store(lanes, x);
+    for (int64_t i = 0; i < n; ++i) p[i] = lanes[i];
+  }
   /// a < b ? yes : no
   FOVEA_VECTOR_INLINE static F select_less(F a, F b, F yes, F no) { return vbslq_f32(vcltq_f32(a, b), yes, no); }
   /// isnan(x) ? yes : no

@@ -42,6 +42,17 @@ struct Vector {
   FOVEA_VECTOR_INLINE static F scale_by_power(F x, F n) {
     return each([&](int i) { return n.v[i] == n.v[i] ? std::ldexp(x.v[i], static_cast<int>(n.v[i])) : n.v[i]; });
   }
+  /// The first n floats of a vector, n less than its width; what is beyond reads as 0.
+  FOVEA_VECTOR_INLINE static F load_less(const float* p, int64_t n) {
+    float lanes[kWidth] = {};
+    for (int64_t i = 0; i < n; ++i) lanes[i] = p[i];
+    return load(lanes);
+  }
+  FOVEA_VECTOR_INLINE static void store_less(float* p, int64_t n, F x) {
+    float lanes[kWidth];
+    store(lanes, x);
+    for (int64_t i = 0; i < n; ++i) p[i] = lanes[i];
+  }
   /// a < b ? yes : no
   FOVEA_VECTOR_INLINE static F select_less(F a, F b, F yes, F no) {
     return each([&](int i) { return a.v[i] < b.v[i] ? yes.v[i] : no.v[i]; });

@@ -300,16 +300,18 @@ class ChannelsLast {
       factor.push_back(static_cast<float>(f));
       offset.push_back(static_cast<float>(p[1][c] - p[2][c] * f));
     }
-    Node product, sum;
-    product.name = sum.name = node.name;
-    product.op_type = "Mul";
-    sum.op_type = "Add";
-    product.opset = sum.opset = 14;
-    product.inputs = {twin(node.inputs[0]),
-                      graph_.add_constant(node.name + ".scale", Tensor::of({(*shape)[1]}, factor))};
-    const ValueId scaled = insert_node(graph_, id, std::move(product), last_type(*shape));
-    sum.inputs = {scaled, graph_.add_constant(node.name + ".shift", Tensor::of({(*shape)[1]}, offset))};
-    make_twin(id, std::move(sum));
+    // A depthwise convolution of one tap: one pass over memory, and an epilogue for the activation behind it.
+    const int64_t channels = (*shape)[1];
+    Node conv;
+    conv.name = node.name;
+    conv.op_type = "Conv";
+    conv.domain = "fovea";
+    conv.opset = 1;
+    conv.attributes["group"] = channels;
+    conv.inputs = {twin(node.inputs[0]),
+                   graph_.add_constant(node.name + ".scale", Tensor::of({channels, 1, 1, 1}, factor)),
+                   graph_.add_constant(node.name + ".shift", Tensor::of({channels}, offset))};
+    make_twin(id, std::move(conv));
     return true;
   }
 

@@ -88,15 +88,16 @@ class ConvStep final : public Step {
       const int64_t image = m / plane, in_image = m % plane;
       const int64_t count = std::min({block_, end - m, plane - in_image});
       const float* x = o.x + image * s_.in_height * s_.row_stride;
+      kernels::conv_rows(s_, x, zeros_.data<float>(), in_image, count, rows, count);
       for (int64_t p = first; p < last;) {
         const int64_t group = p / panels_, p0 = p % panels_, p1 = std::min(panels_, p0 + last - p);
-        kernels::conv_rows(s_, x + group * g_.in_per_group, zeros_.data<float>(), in_image, count, rows, count);
         const int64_t column = group * g_.out_per_group;
         kernels::GemmTile tile;
         tile.rows = rows;
         tile.row_stride = count;
         tile.taps = s_.taps();
         tile.depth = depth_;
+        tile.offset = group * g_.in_per_group;
         tile.c = o.y + m * channels + column;
         tile.c_stride = channels;
         tile.epilogue.bias = o.bias ? o.bias + column : nullptr;
@@ -171,7 +172,7 @@ StepPtr make_conv_step(const LowerNode& node) {
                                static_cast<float*>(to) + group * floats);
         }
       });
-  auto zeros = Tensor::allocate(DType::f32, {g->in_per_group});
+  auto zeros = Tensor::allocate(DType::f32, {g->in_channels()});
   if (!packed.ok() || !zeros.ok()) return nullptr;
   return std::make_unique<ConvStep>(node, *g, kernel, std::move(packed).value(), std::move(zeros).value(), *fused,
                                     padded);

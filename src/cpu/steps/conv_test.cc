@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/cpu_features.h"
 #include "cpu/engine.h"
 #include "graph/text.h"
 
@@ -82,7 +83,7 @@ TEST(ConvSteps, WinogradWithItsResidualMatchesDirectConvolution) {
 
 TEST(ConvSteps, DepthwiseConvolutionsOfEverySizeMatchTheReferenceKernels) {
   std::string kernels;
-  for (int kernel : {2, 3, 5, 7})
+  for (int kernel : {1, 2, 3, 5, 7})
     for (int stride : {1, 2, 3}) {
       const std::string text = fmt::format(
           R"(graph (f32[2,20,19,16] x) -> (y) {{
@@ -92,21 +93,44 @@ TEST(ConvSteps, DepthwiseConvolutionsOfEverySizeMatchTheReferenceKernels) {
   }})",
           kernel, stride);
       EXPECT_LT(difference(text, random_tensor({2, 20, 19, 16}, 4), 2, kernels), 1e-5) << kernel << " " << stride;
-      EXPECT_THAT(kernels, HasSubstr(kernel > 2 && stride < 3 ? "depthwise_lines" : "depthwise_table"));
+      EXPECT_THAT(kernels, HasSubstr(kernel != 2 && stride < 3 ? "depthwise_lines" : "depthwise_table"));
     }
 }
 
 TEST(ConvSteps, GroupedConvolutionsMatchTheReferenceKernels) {
+  struct Groups {
+    int groups, in, out, kernel, stride, dilation;
+  };
+  constexpr Groups kMost[] = {{4, 12, 24, 3, 2, 1}, {32, 4, 4, 3, 1, 1}, {7, 8, 8, 3, 2, 1},    {19, 8, 8, 3, 1, 1},
+                              {3, 24, 24, 3, 1, 1}, {32, 1, 2, 7, 2, 1}, {20, 1, 2, 3, 1, 1},   {32, 2, 1, 3, 1, 1},
+                              {18, 2, 2, 3, 1, 2},  {6, 5, 7, 2, 3, 1},  {24, 16, 16, 1, 1, 1}, {2, 32, 32, 3, 1, 1}};
   std::string kernels;
-  const std::string text = R"(graph (f32[2,48,11,13] x) -> (y) {
-    w = constant f32[96,12,3,3] random(1)  b = constant f32[96] random(2)
-    c = Conv@11(x, w, b) {group=4, pads=[1, 1, 1, 1], strides=[2, 2]}
-    y = Relu@14(c)
-  })";
-  for (int threads : {1, 2, 3}) {
-    EXPECT_LT(difference(text, random_tensor({2, 48, 11, 13}, 5), threads, kernels), 1e-5);
-    EXPECT_THAT(kernels, HasSubstr("conv_gemm"));
+  for (const Groups& g : kMost) {
+    const std::string text = fmt::format(
+        R"(graph (f32[2,{0},11,13] x) -> (y) {{
+    w = constant f32[{1},{2},{3},{3}] random(1)  b = constant f32[{1}] random(2)
+    c = Conv@11(x, w, b) {{group={4}, pads=[1, 1, 1, 1], strides=[{5}, {5}], dilations=[{6}, {6}]}}
+    y = HardSwish@14(c)
+  }})",
+        g.groups * g.in, g.groups * g.out, g.in, g.kernel, g.groups, g.stride, g.dilation);
+    for (int threads : {1, 2, 3}) {
+      EXPECT_LT(difference(text, random_tensor({2, g.groups * g.in, 11, 13}, 5), threads, kernels), 1e-5)
+          << g.groups << " groups " << g.in << " -> " << g.out;
+      const bool narrow = g.in * g.out < 256 && g.groups > 8 && active_isa() >= Isa::avx2;
+      EXPECT_THAT(kernels, HasSubstr(narrow ? "grouped_" : "_")) << g.groups << " groups " << g.in << " -> " << g.out;
+    }
   }
+}
+
+TEST(ConvSteps, AResidualOrAWideImageDoesNotDisturbGroups) {
+  const std::string text = R"(graph (f32[1,64,70,90] x) -> (y) {
+    w = constant f32[64,8,3,3] random(1)  w2 = constant f32[64,4,3,3] random(3)
+    c = Conv@11(x, w) {group=8, pads=[1, 1, 1, 1]}
+    s = Add@14(c, x)
+    y = Conv@11(s, w2) {group=16, pads=[1, 1, 1, 1]}
+  })";
+  std::string kernels;
+  EXPECT_LT(difference(text, random_tensor({1, 64, 70, 90}, 6), 2, kernels), 1e-5);
 }
 
 }  // namespace
