@@ -6,8 +6,8 @@
     tools/check_pillow_parity.py build/src/fovea_parity [--cases 5000] [--seed 0] [--save DIR]
 
 Each case is a random picture (noise, gradients, shapes) of random size in a random file format and variant, and something
-to do with it: decode, resize, timm's transform or transformers' one. The Python side is written with Pillow and NumPy
-alone. --save keeps the files of the cases that differ.
+to do with it: decode, resize, timm's transform or transformers' one, the transforms also on up to four threads, which must
+give the same bits. The Python side is written with Pillow and NumPy alone. --save keeps the files of the cases that differ.
 """
 import argparse
 import collections
@@ -446,6 +446,8 @@ def main():
         orient = rng.random() < 0.25
         if orient:
             words["orient"] = 1
+        if words["op"] in ("timm", "spec"):
+            words["threads"] = rng.randint(1, 4)
         try:
             expected = expect(decoded(data, orient))
         except OverflowError:

@@ -2,17 +2,21 @@
 """The classic comparison: the whole way from a photo's file to its labels, in one table, in one run.
 
     .backends/venv/bin/python tools/compare_pipelines.py MODEL.onnx... [--precision fp32] [--threads 2] [--rounds 7]
-        [--folder 500] [--sizes 600x400,1920x1080,4000x3000] [--only NAME,...] [--markdown FILE]
+        [--folder 500 [--folder-seconds 60]] [--sizes 600x400,1920x1080,4000x3000] [--cache DIR] [--only NAME,...]
+        [--markdown FILE]
 
-Ways: timm's transform (Pillow) before PyTorch's inductor; Pillow and NumPy before ONNX Runtime; ONNX Runtime on the model
-that `fovea bake --resize bytes` wrote; OpenVINO with its PrePostProcessor, which does not antialias; fovea in its three
-modes. Each is a process of its own; they take turns, a photo each, and the table has medians of milliseconds, stage by
-stage, and how much longer each way takes than fovea's exact one. With --folder N, each then classifies N photos at its
-best speed: images a second, decoding and model on all threads. MODEL needs MODEL.torch.json beside it and its recipe
-inside (tools/export_reference.py). A way that cannot run is a row that says why.
+Ways: timm's transform (Pillow) before PyTorch's inductor; torchvision's JPEG decoder and transforms v2 before the same;
+Pillow and NumPy before ONNX Runtime; ONNX Runtime on the model that `fovea bake --resize bytes` wrote; OpenVINO with its
+PrePostProcessor, which does not antialias; fovea in its three modes. Each is a process of its own; they take turns, a photo
+each, and the table has medians of milliseconds, stage by stage, and how much longer each way takes than fovea's exact one.
+With --folder N, each then classifies N photos at its best speed: images a second, decoding and model on all threads. With
+--folder-seconds S, a way that is too slow for that takes as many of them as it would do in S seconds one by one, and the
+table says how many. MODEL needs MODEL.torch.json beside it and its recipe inside (tools/export_reference.py). A way that
+cannot run is a row that says why. --cache keeps the photos (12 megapixels take seconds to make) for the next run.
 """
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -30,18 +34,23 @@ FOVEA = {"fovea exact": "exact", "fovea float": "float", "fovea scaled": "scaled
 
 
 def make_photos(folder, sizes, count):
-    """JPEGs of the sizes asked for, from this repository's photos: enlarged, with the grain that a sensor has."""
+    """JPEGs of the sizes asked for, from this repository's photos: enlarged, with the grain that a sensor has. Those that
+    the folder has already stay; a run that is stopped leaves none that is half."""
     sources = sorted(path for path in (ROOT / "models/photos").glob("*.jpg"))
     numbers = np.random.default_rng(0)
     made = {}
+    folder.mkdir(parents=True, exist_ok=True)
     for width, height in sizes:
+        made[width, height] = [folder / f"{width}x{height}-{index}.jpg" for index in range(count)]
+        if all(path.exists() for path in made[width, height]):
+            continue
         grain = numbers.normal(0, 4, (height, width, 3))
-        for index in range(count):
+        for index, path in enumerate(made[width, height]):
             image = Image.open(sources[index % len(sources)]).convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
             pixels = np.clip(np.asarray(image) + np.roll(grain, 97 * index, (0, 1)), 0, 255).astype(np.uint8)
-            path = folder / f"{width}x{height}-{index}.jpg"
-            Image.fromarray(pixels).save(path, quality=90)
-            made.setdefault((width, height), []).append(path)
+            half = path.with_suffix(".part")
+            Image.fromarray(pixels).save(half, format="JPEG", quality=90)
+            os.replace(half, path)
     return made
 
 
@@ -116,6 +125,7 @@ def ways_of(model, arguments, folder, photo):
     python = sys.executable
     commands = {
         "timm + inductor": [python, PEERS / "timm_pipeline.py", "--compile"],
+        "torchvision + inductor": [python, PEERS / "torchvision_pipeline.py", "--compile"],
         "Pillow + ONNX Runtime": [python, PEERS / "onnxruntime_pipeline.py"],
         "ONNX Runtime, baked": [python, PEERS / "onnxruntime_pipeline.py", "--baked", baked],
         "OpenVINO PrePostProcessor": [python, PEERS / "openvino_pipeline.py"],
@@ -124,6 +134,14 @@ def ways_of(model, arguments, folder, photo):
     for name, command in commands.items():
         if not arguments.only or any(word in name for word in arguments.only):
             yield Way(name, [*map(str, command)], model, arguments, folder, photo)
+
+
+def fitting(photos, arguments, whole_ms):
+    """As many photos as --folder and --folder-seconds allow, repeated where there are fewer."""
+    count = arguments.folder
+    if arguments.folder_seconds and whole_ms:
+        count = min(count, max(2 * arguments.threads, int(1e3 * arguments.folder_seconds / whole_ms)))
+    return (photos * (count // len(photos) + 1))[:count]
 
 
 def compare(model, photos, arguments, folder, out):
@@ -144,9 +162,10 @@ def compare(model, photos, arguments, folder, out):
                 passed = way.stages(files[number % len(files)])
                 if passed and number > 0:
                     rows[way.name].append([passed[stage] for stage in STAGES])
-        many = (files * (arguments.folder // len(files) + 1))[:arguments.folder]
-        speeds = {way.name: way.folder(many, arguments, model) for way in ways} if arguments.folder else {}
         whole = {name: statistics.median(map(sum, passes)) for name, passes in rows.items() if passes}
+        many = {way.name: fitting(files, arguments, whole.get(way.name)) for way in ways if way.name in whole}
+        speeds = {way.name: way.folder(many[way.name], arguments, model) for way in ways
+                  if arguments.folder and way.name in whole}
         for way in ways:
             line = f"| {width}x{height} | {way.name}{': ' + way.reason if way.reason else ''} |"
             if way.name in whole:
@@ -157,7 +176,9 @@ def compare(model, photos, arguments, folder, out):
             else:
                 line += " |" * 6
             if arguments.folder:
-                line += f" {speeds[way.name]:.1f} |" if speeds.get(way.name) else " |"
+                taken = len(many.get(way.name, ()))
+                cut = f" ({taken} photos)" if taken < arguments.folder else ""
+                line += f" {speeds[way.name]:.1f}{cut} |" if speeds.get(way.name) else " |"
             print(line, file=out, flush=True)
     print("\n" + "; ".join(f"{way.name}: {way.library}" for way in ways if way.library), file=out, flush=True)
     for way in ways:
@@ -171,6 +192,8 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--folder", type=int, default=0, help="photos of a folder to classify, too")
+    parser.add_argument("--folder-seconds", type=float, default=0, help="at most about so long for each way's folder")
+    parser.add_argument("--cache", type=Path, help="keep the photos in this folder, for the next run")
     parser.add_argument("--photos", type=int, default=4, help="different photos of each size")
     parser.add_argument("--sizes", default="600x400,1920x1080,4000x3000", help="width x height")
     parser.add_argument("--only", default="", help="ways whose names contain one of these words")
@@ -182,7 +205,7 @@ def main():
     out = arguments.markdown.open("w") if arguments.markdown else sys.stdout
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        photos = make_photos(folder, sizes, arguments.photos)
+        photos = make_photos(arguments.cache or folder, sizes, arguments.photos)
         for model in arguments.models:
             compare(model, photos, arguments, folder, out)
     return 0

@@ -7,6 +7,7 @@
 //             mean= std= [layout=nhwc] [order=bgr]
 // timm and spec take resize=float or scaled, too (mode is the crop mode already). Both are done twice, from the
 // decoded photo and while it is decoded; with resize=exact the answer is an error where that makes a difference.
+// With threads=N, as many threads make a part of the rows each, and the answer is an error where that makes one.
 // The answer is "ok HEIGHT WIDTH COUNT\n" and COUNT bytes (u8 RGB, or f32), or "error CODE TEXT\n".
 #include <array>
 #include <cstdio>
@@ -16,6 +17,7 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
@@ -86,7 +88,29 @@ Result<TransformSpec> parse_spec(Words& words) {
   return spec;
 }
 
-Result<Answer> transformed(const Image& photo, PhotoReader& reader, TransformSpec spec, Words& words) {
+/// The input made by threads, each from a reader of its own, in parts of about the same size.
+Result<void> by_threads(const Transform& transform, const std::string& file, const DecodeOptions& options, Size size,
+                        int64_t threads, float* values) {
+  threads = std::min(threads, size.height);
+  std::vector<Result<void>> outcomes(static_cast<size_t>(threads));
+  std::vector<std::thread> running;
+  for (int64_t part = 0; part < threads; ++part)
+    running.emplace_back([&, part] {
+      const auto make = [&]() -> Result<void> {
+        const auto reader = FOVEA_TRY(PhotoReader::open(std::as_bytes(std::span(file)), options));
+        return transform.rows(*reader, part * size.height / threads, (part + 1) * size.height / threads,
+                              [&](int64_t y, const uint8_t* rgb) { transform.normalize_row(rgb, y, size, values); });
+      };
+      outcomes[static_cast<size_t>(part)] = make();
+    });
+  for (std::thread& thread : running) thread.join();
+  for (Result<void>& outcome : outcomes) FOVEA_TRY(std::move(outcome));
+  return {};
+}
+
+Result<Answer> transformed(const Image& photo, const std::string& file, const DecodeOptions& options,
+                           TransformSpec spec, Words& words) {
+  const auto reader = FOVEA_TRY(PhotoReader::open(std::as_bytes(std::span(file)), options));
   if (words.count("resize") != 0) spec.mode = FOVEA_TRY(parse_resize_mode(words["resize"]));
   if (words["layout"] == "nhwc") spec.layout = Layout::nhwc;
   if (words["order"] == "bgr") spec.order = ChannelOrder::bgr;
@@ -95,13 +119,19 @@ Result<Answer> transformed(const Image& photo, PhotoReader& reader, TransformSpe
   const bool nhwc = spec.layout == Layout::nhwc;
   Tensor out = FOVEA_TRY(
       Tensor::allocate(DType::f32, nhwc ? Shape{size.height, size.width, 3} : Shape{1, 3, size.height, size.width}));
-  const Image pixels = FOVEA_TRY(transform.pixels(reader));
+  const Image pixels = FOVEA_TRY(transform.pixels(*reader));
   if (spec.mode == ResizeMode::exact) {
     const Image other = FOVEA_TRY(transform.pixels(photo.view()));
     if (pixels.size() != other.size() || std::memcmp(pixels.data(), other.data(), static_cast<size_t>(pixels.bytes())))
       return internal("the photo by rows differs from the photo as a whole");
   }
   FOVEA_TRY(transform.normalize(pixels.view(), out.mutable_view()));
+  if (const long threads = std::atol(words["threads"].c_str()); threads > 1) {
+    Tensor other = FOVEA_TRY(Tensor::allocate(DType::f32, out.shape()));
+    FOVEA_TRY(by_threads(transform, file, options, size, threads, other.mutable_view().as<float>()));
+    if (std::memcmp(out.raw(), other.raw(), out.bytes()) != 0)
+      return internal("the photo by {} threads differs", threads);
+  }
   return Answer{size, std::string(static_cast<const char*>(out.raw()), out.bytes())};
 }
 
@@ -109,10 +139,9 @@ Result<Answer> perform(Words& words, const std::string& file) {
   DecodeOptions options;
   options.apply_orientation = words["orient"] == "1";
   const Image photo = FOVEA_TRY(decode(std::as_bytes(std::span(file)), options));
-  const auto reader = FOVEA_TRY(PhotoReader::open(std::as_bytes(std::span(file)), options));
   const std::string& op = words["op"];
   if (op == "decode") return answer_of(photo);
-  if (op == "spec") return transformed(photo, *reader, FOVEA_TRY(parse_spec(words)), words);
+  if (op == "spec") return transformed(photo, file, options, FOVEA_TRY(parse_spec(words)), words);
   const Interpolation filter = FOVEA_TRY(parse_interpolation(words["filter"]));
   const Size size = parse_size(words["size"]);
   if (op == "resize") return answer_of(FOVEA_TRY(resize(photo.view(), size, filter)));
@@ -120,7 +149,7 @@ Result<Answer> perform(Words& words, const std::string& file) {
     const TimmCropMode mode = FOVEA_TRY(parse_timm_crop_mode(words["mode"]));
     const double crop_pct = std::strtod(words["crop_pct"].c_str(), nullptr);
     const auto mean = parse_three(words["mean"]), std = parse_three(words["std"]);
-    return transformed(photo, *reader, timm_transform(size, crop_pct, mode, filter, mean, std), words);
+    return transformed(photo, file, options, timm_transform(size, crop_pct, mode, filter, mean, std), words);
   }
   return invalid_argument("op={} is not known to the parity driver", op);
 }

@@ -2,14 +2,13 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/system.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/load.h"
 #include "cli/output.h"
 #include "pipeline/load_photo.h"
 #include "pipeline/photos.h"
-#include "pipeline/stopwatch.h"
-#include "tasks/model_input.h"
 #include "tasks/npy.h"
 
 namespace fovea::cli {
@@ -41,21 +40,9 @@ Result<tasks::Recipe> find_recipe(const Options& options, const tasks::Settings&
   return tasks::resolve_recipe(settings, sources, {});
 }
 
-struct Preprocessed {
-  Tensor tensor;
-  double decode_ms = 0, preprocess_ms = 0;
-};
-
-Result<Preprocessed> make_tensor(const tasks::Recipe& recipe, const pipeline::Photo& photo) {
+Result<pipeline::LoadedPhoto> make_tensor(const tasks::Recipe& recipe, const pipeline::Photo& photo) {
   const image::Transform transform = FOVEA_TRY(image::Transform::create(recipe.transform));
-  const auto loaded = FOVEA_TRY(pipeline::load_photo(photo, transform, recipe.apply_orientation));
-  const pipeline::Stopwatch watch;
-  Preprocessed result;
-  result.tensor = FOVEA_TRY(tasks::allocate_input(recipe.facts.input, 1, loaded.pixels.size()));
-  FOVEA_TRY(tasks::write_input(transform, loaded.pixels.view(), result.tensor.mutable_view(), 0));
-  result.decode_ms = loaded.decode_ms;
-  result.preprocess_ms = loaded.preprocess_ms + watch.ms();
-  return result;
+  return pipeline::load_photo(photo, transform, recipe.facts.input, recipe.apply_orientation, granted_cores());
 }
 
 int preprocess(const Options& options, Console& console) {
@@ -76,7 +63,7 @@ int preprocess(const Options& options, Console& console) {
                         kWrongUsage);
   const auto made = make_tensor(*recipe, list.photos[0]);
   if (!made.ok()) return console.fail(made.error(), kSomeInputsFailed);
-  const Tensor& tensor = made->tensor;
+  const Tensor& tensor = made->input;
   if (const auto written = tasks::write_npy(options.output, tensor); !written.ok())
     return console.fail(written.error(), kSomeInputsFailed);
 

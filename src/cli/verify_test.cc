@@ -154,6 +154,32 @@ TEST_F(VerifyTest, RefusesWhatIsNoBundle) {
   EXPECT_THAT(verify(bundle()).err, HasSubstr("no tensor to compare with"));
   describe(json::array());
   EXPECT_EQ(verify(bundle()).code, kWrongUsage);
+  describe({{"photo", "photo.jpg"}, {"output", "missing.npy"}});
+  EXPECT_THAT(verify(bundle()).err, HasSubstr("\"output\" names missing.npy: No such file"));
+  fs::create_directory(folder_ / "folder.npy");
+  describe({{"photo", "photo.jpg"}, {"output", "folder.npy"}});
+  EXPECT_THAT(verify(bundle()).err, HasSubstr("no regular file"));
+}
+
+TEST_F(VerifyTest, RefusesLinksThatLeaveTheBundle) {
+  fs::create_directory(folder_ / "elsewhere");
+  fs::copy(folder_ / "output.npy", folder_ / "elsewhere/output.npy");
+  fs::create_symlink("elsewhere/output.npy", folder_ / "link.npy");
+  fs::create_symlink(kCoffee, folder_ / "link.jpg");
+  describe({{"photo", "photo.jpg"}, {"output", "link.npy"}});
+  const Outcome tensor = verify(bundle());
+  EXPECT_EQ(tensor.code, kWrongUsage);
+  EXPECT_THAT(tensor.err, testing::AllOf(HasSubstr("bundle.json"), HasSubstr("\"output\" names link.npy, a link to"),
+                                         HasSubstr("copy the file into the bundle")));
+  describe({{"photo", "link.jpg"}, {"output", "output.npy"}});
+  EXPECT_EQ(verify(bundle()).code, kWrongUsage);
+  // Within the folder they are no harm, and the folder itself may be one.
+  fs::create_symlink("output.npy", folder_ / "own.npy");
+  describe({{"photo", "photo.jpg"}, {"output", "own.npy"}});
+  const fs::path other = folder_.string() + "-link";
+  fs::create_directory_symlink(folder_, other);
+  EXPECT_EQ(verify(other.string()).code, kDone);
+  fs::remove(other);
 }
 
 }  // namespace

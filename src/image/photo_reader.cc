@@ -6,20 +6,29 @@
 namespace fovea::image {
 namespace {
 
-// A photo that was decoded as a whole.
-class ImageReader : public PhotoReader {
+class ViewReader : public PhotoReader {
  public:
-  explicit ImageReader(Image image) : image_(std::move(image)), rows_(image_.view()) {}
+  explicit ViewReader(ImageView photo) : photo_(photo), rows_(photo) {}
 
-  Size size() const override { return image_.size(); }
+  Size size() const override { return photo_.size(); }
   Frame frame_at(int) const override { return rows_.frame(); }
   Frame frame() const override { return rows_.frame(); }
   Result<void> start(int, const Rect&) override { return {}; }
   Result<void> read(int64_t y, int64_t count, const uint8_t** rows) override { return rows_.read(y, count, rows); }
+  Result<std::unique_ptr<PhotoReader>> another() const override { return of(photo_); }
 
  private:
-  Image image_;
+  ImageView photo_;
   ViewSource rows_;
+};
+
+// A photo that was decoded as a whole.
+class ImageReader : public ViewReader {
+ public:
+  explicit ImageReader(Image image) : ViewReader(image.view()), image_(std::move(image)) {}
+
+ private:
+  Image image_;  // moving it leaves its pixels where they are
 };
 
 }  // namespace
@@ -33,6 +42,8 @@ Result<std::unique_ptr<PhotoReader>> PhotoReader::open(std::span<const std::byte
   }
   return std::unique_ptr<PhotoReader>(new ImageReader(FOVEA_TRY(decode(bytes, options))));
 }
+
+std::unique_ptr<PhotoReader> PhotoReader::of(ImageView photo) { return std::make_unique<ViewReader>(photo); }
 
 int scaled_divisor(Size photo, Size resized, double margin) {
   int divisor = 8;

@@ -16,6 +16,8 @@ class PhotoReader : public RowSource {
   /// Of a JPEG it reads the header; its rows are decoded as they are read. Other formats, CMYK and photos that are to
   /// be turned are decoded here and now. The bytes must outlive the reader. Error: as decode().
   static Result<std::unique_ptr<PhotoReader>> open(std::span<const std::byte> bytes, const DecodeOptions& options);
+  /// Of pixels in memory, which must outlive it.
+  static std::unique_ptr<PhotoReader> of(ImageView photo);
 
   /// The photo's own size.
   virtual Size size() const = 0;
@@ -28,6 +30,12 @@ class PhotoReader : public RowSource {
   virtual Result<void> start(int divisor, const Rect& wanted) = 0;
   /// Looks at what was not read: a file that ends early is refused as decode() refuses it.
   virtual Result<void> finish() { return {}; }
+
+  /// A fresh reader of the same photo, for another thread; this one must outlive it. Nothing where a second one would
+  /// do most of the work again. Error: as open().
+  virtual Result<std::unique_ptr<PhotoReader>> another() const = 0;
+  /// What passing over a row takes, where decoding and resizing it takes 1: of what is in memory, nothing.
+  virtual double skipping_cost(int /*divisor*/, const Rect& /*wanted*/) const { return 0; }
 };
 
 /// The largest divisor (1, 2, 4, 8) with which the photo still has `margin` times the pixels on each side of what it is

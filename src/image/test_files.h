@@ -22,6 +22,7 @@ struct JpegOptions {
   int quality = 90;
   bool progressive = false;
   int h_sampling = 2, v_sampling = 2;  // of the first channel
+  int restart_rows = 0;                // rows of blocks between restart markers; 0: none
   Bytes exif = {};                     // TIFF block, without "Exif\0\0"
 };
 /// `pixels`: height * width * channels bytes.

@@ -64,6 +64,7 @@ Bytes jpeg_file(int height, int width, const std::vector<uint8_t>& pixels, const
   jpeg_set_defaults(&jpeg);
   jpeg_set_quality(&jpeg, options.quality, TRUE);
   if (options.progressive) jpeg_simple_progression(&jpeg);
+  jpeg.restart_in_rows = options.restart_rows;
   jpeg.comp_info[0].h_samp_factor = options.channels == 3 ? options.h_sampling : 1;
   jpeg.comp_info[0].v_samp_factor = options.channels == 3 ? options.v_sampling : 1;
   jpeg_start_compress(&jpeg, TRUE);

@@ -189,6 +189,15 @@ Result<Size> Transform::output_size(Size photo) const {
 struct Transform::Plan {
   Resizing resizing;
   Window y, x;
+
+  /// What of the resized photo is in rows begin to end - 1 of the input; of rows that are all padding, nothing.
+  Resizing rows(int64_t begin, int64_t end) const {
+    Resizing result = resizing;
+    const int64_t first = std::clamp(begin - y.to, int64_t{0}, y.count), last = std::clamp(end - y.to, first, y.count);
+    result.part.top += first;
+    result.part.height = last - first;
+    return result;
+  }
 };
 
 Result<Transform::Plan> Transform::plan(Size photo) const {
@@ -198,31 +207,71 @@ Result<Transform::Plan> Transform::plan(Size photo) const {
   return Plan{{size, spec_.interpolation, {y.from, x.from, y.count, x.count}, spec_.mode}, y, x};
 }
 
-Result<Image> Transform::fill(RowSource& source, const Plan& plan) const {
+Result<void> Transform::rows_of(RowSource& source, const Plan& plan, int64_t begin, int64_t end,
+                                const RowSink& sink) const {
   const auto& [resizing, y, x] = plan;
-  Image out = FOVEA_TRY(Image::allocate(y.extent, x.extent));
-  if (y.count < y.extent || x.count < x.extent)
-    for (int64_t i = 0; i < y.extent * x.extent; ++i) std::memcpy(out.data() + 3 * i, spec_.fill.data(), 3);
-  FOVEA_TRY(resize_rows(source, resizing, [&out, &y = y, &x = x](int64_t row, const uint8_t* rgb) {
-    std::copy_n(rgb, 3 * x.count, out.row(y.to + row) + 3 * x.to);
+  const Resizing part = plan.rows(begin, end);
+  const int64_t first = part.part.top - resizing.part.top + y.to, last = first + part.part.height;
+  const bool padded = x.count < x.extent || part.part.height < end - begin;
+  Image framed;  // a row with padding on both sides, and one of nothing else
+  if (padded) {
+    framed = FOVEA_TRY(Image::allocate(2, x.extent));
+    for (int64_t i = 0; i < 2 * x.extent; ++i) std::memcpy(framed.data() + 3 * i, spec_.fill.data(), 3);
+  }
+  const auto pad = [&](int64_t from, int64_t to) {
+    for (int64_t row = from; row < to; ++row) sink(row, framed.row(1));
+  };
+  if (part.part.height == 0) {
+    pad(begin, end);
+    return {};
+  }
+  pad(begin, first);
+  FOVEA_TRY(resize_rows(source, part, [&](int64_t row, const uint8_t* rgb) {
+    if (x.count == x.extent) return sink(first + row, rgb);
+    std::copy_n(rgb, 3 * x.count, framed.row(0) + 3 * x.to);
+    sink(first + row, framed.row(0));
   }));
-  return out;
+  pad(last, end);
+  return {};
 }
 
 Result<Image> Transform::pixels(ImageView photo) const {
   ViewSource source(photo);
-  return fill(source, FOVEA_TRY(plan(photo.size())));
+  const Plan how = FOVEA_TRY(plan(photo.size()));
+  Image out = FOVEA_TRY(Image::allocate(how.y.extent, how.x.extent));
+  FOVEA_TRY(rows_of(source, how, 0, out.height(),
+                    [&](int64_t y, const uint8_t* rgb) { std::copy_n(rgb, 3 * out.width(), out.row(y)); }));
+  return out;
 }
 
 Result<Image> Transform::pixels(PhotoReader& photo) const {
-  const Plan how = FOVEA_TRY(plan(photo.size()));
-  const bool scaled = spec_.mode == ResizeMode::scaled && photo.can_scale() &&
-                      spec_.interpolation != Interpolation::nearest && how.resizing.size != photo.size();
-  const int divisor = scaled ? scaled_divisor(photo.size(), how.resizing.size, kScaledMargin) : 1;
-  FOVEA_TRY(photo.start(divisor, FOVEA_TRY(source_part(photo.frame_at(divisor), how.resizing))));
-  Image out = FOVEA_TRY(fill(photo, how));
-  FOVEA_TRY(photo.finish());
+  const Size size = FOVEA_TRY(output_size(photo.size()));
+  Image out = FOVEA_TRY(Image::allocate(size.height, size.width));
+  FOVEA_TRY(rows(photo, 0, out.height(),
+                 [&](int64_t y, const uint8_t* rgb) { std::copy_n(rgb, 3 * out.width(), out.row(y)); }));
   return out;
+}
+
+Result<Transform::Reading> Transform::reading(const PhotoReader& photo, const Resizing& resizing) const {
+  const bool scaled = spec_.mode == ResizeMode::scaled && photo.can_scale() &&
+                      spec_.interpolation != Interpolation::nearest && resizing.size != photo.size();
+  const int divisor = scaled ? scaled_divisor(photo.size(), resizing.size, kScaledMargin) : 1;
+  if (resizing.part.height == 0) return Reading{divisor, {0, 0, 1, 1}};
+  const Rect wanted = FOVEA_TRY(source_part(photo.frame_at(divisor), resizing));
+  return Reading{divisor, wanted};
+}
+
+Result<Transform::Reading> Transform::reading(const PhotoReader& photo, int64_t begin, int64_t end) const {
+  return reading(photo, FOVEA_TRY(plan(photo.size())).rows(begin, end));
+}
+
+Result<void> Transform::rows(PhotoReader& photo, int64_t begin, int64_t end, const RowSink& sink) const {
+  const Plan how = FOVEA_TRY(plan(photo.size()));
+  const auto [divisor, wanted] = FOVEA_TRY(reading(photo, how.rows(begin, end)));
+  FOVEA_TRY(photo.start(divisor, wanted));
+  FOVEA_TRY(rows_of(photo, how, begin, end, sink));
+  if (end == how.y.extent) FOVEA_TRY(photo.finish());
+  return {};
 }
 
 Result<void> Transform::normalize(ImageView pixels, MutableView out) const {
@@ -231,29 +280,28 @@ Result<void> Transform::normalize(ImageView pixels, MutableView out) const {
                             name_of(out.dtype), to_string(out.shape), spec_.layout == Layout::nchw ? "nchw" : "nhwc",
                             pixels.height, pixels.width)
         .with_fix("ask output_size() for the shape");
-  auto* values = out.as<float>();
+  for (int64_t y = 0; y < pixels.height; ++y) normalize_row(pixels.row(y), y, pixels.size(), out.as<float>());
+  return {};
+}
+
+void Transform::normalize_row(const uint8_t* rgb, int64_t y, Size size, float* values) const {
   const int c0 = photo_channel(spec_.order, 0), c2 = photo_channel(spec_.order, 2);
-  const int64_t plane = pixels.height * pixels.width;
-  for (int64_t y = 0; y < pixels.height; ++y) {
-    const uint8_t* rgb = pixels.row(y);
-    const int64_t begin = y * pixels.width;
-    if (spec_.layout == Layout::nhwc) {
-      float* to = values + 3 * begin;
-      for (int64_t x = 0; x < pixels.width; ++x, rgb += 3, to += 3) {
-        to[0] = table_[0][rgb[c0]];
-        to[1] = table_[1][rgb[1]];
-        to[2] = table_[2][rgb[c2]];
-      }
-    } else {
-      float *to0 = values + begin, *to1 = to0 + plane, *to2 = to1 + plane;
-      for (int64_t x = 0; x < pixels.width; ++x, rgb += 3) {
-        to0[x] = table_[0][rgb[c0]];
-        to1[x] = table_[1][rgb[1]];
-        to2[x] = table_[2][rgb[c2]];
-      }
+  const int64_t begin = y * size.width, plane = size.height * size.width;
+  if (spec_.layout == Layout::nhwc) {
+    float* to = values + 3 * begin;
+    for (int64_t x = 0; x < size.width; ++x, rgb += 3, to += 3) {
+      to[0] = table_[0][rgb[c0]];
+      to[1] = table_[1][rgb[1]];
+      to[2] = table_[2][rgb[c2]];
+    }
+  } else {
+    float *to0 = values + begin, *to1 = to0 + plane, *to2 = to1 + plane;
+    for (int64_t x = 0; x < size.width; ++x, rgb += 3) {
+      to0[x] = table_[0][rgb[c0]];
+      to1[x] = table_[1][rgb[1]];
+      to2[x] = table_[2][rgb[c2]];
     }
   }
-  return {};
 }
 
 Result<void> Transform::run(ImageView photo, MutableView out) const {

@@ -90,6 +90,16 @@ class Transform {
   /// The same while the photo is decoded, so that it is nowhere as a whole. The reader must be fresh; it is finished
   /// afterwards. Error: also the reader's.
   Result<Image> pixels(PhotoReader& photo) const;
+  /// Rows begin to end - 1 of the same pixels, in their order: the same bytes whatever rows are asked for. The reader
+  /// must be fresh; it is finished where the last row is among them. Precondition: begin < end, both within
+  /// output_size(). Error: also the reader's.
+  Result<void> rows(PhotoReader& photo, int64_t begin, int64_t end, const RowSink& sink) const;
+  /// What rows() reads of a photo, from its frame at `divisor`.
+  struct Reading {
+    int divisor = 1;
+    Rect wanted;
+  };
+  Result<Reading> reading(const PhotoReader& photo, int64_t begin, int64_t end) const;
 
   /// The input itself, f32, into the caller's buffer: {3, H, W} for nchw, {H, W, 3} for nhwc, with or without a leading
   /// 1, where H and W are output_size(photo.size()). Error: another dtype or shape.
@@ -97,11 +107,14 @@ class Transform {
 
   /// The second half of run(): pixels of the right size to f32.
   Result<void> normalize(ImageView pixels, MutableView out) const;
+  /// Row y of `size` pixels, into its place in `values`, which holds 3 * height * width of them in the spec's layout.
+  void normalize_row(const uint8_t* rgb, int64_t y, Size size, float* values) const;
 
  private:
   struct Plan;
   Result<Plan> plan(Size photo) const;
-  Result<Image> fill(RowSource& source, const Plan& plan) const;
+  Result<Reading> reading(const PhotoReader& photo, const Resizing& resizing) const;
+  Result<void> rows_of(RowSource& source, const Plan& plan, int64_t begin, int64_t end, const RowSink& sink) const;
 
   TransformSpec spec_;
   std::array<std::array<float, 256>, 3> table_{};  // by the model's channel, then by the pixel's value

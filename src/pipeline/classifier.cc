@@ -1,6 +1,7 @@
 #include "pipeline/classifier.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 #include "pipeline/load_photo.h"
@@ -82,32 +83,42 @@ Result<std::vector<Prediction>> Classifier::rank(std::span<const float> scores, 
   return predictions;
 }
 
-Classifier::Work Classifier::load(const Photo& photo) const {
+Classifier::Work Classifier::load(const Photo& photo, int threads) const {
   Work work;
   work.answer.photo = &photo;
-  auto loaded = load_photo(photo, transform_, recipe_.apply_orientation);
+  auto loaded = load_photo(photo, transform_, recipe_.facts.input, recipe_.apply_orientation, threads);
   if (!loaded.ok()) {
     work.answer.top = std::move(loaded).error();
     return work;
   }
   work.answer.ms.decode = loaded->decode_ms;
   work.answer.ms.preprocess = loaded->preprocess_ms;
-  work.pixels = std::move(loaded->pixels);
+  work.input = std::move(loaded->input);
   work.ready = true;
   return work;
 }
 
+Result<Tensor> Classifier::batch_of(std::span<Work*> group) const {
+  const auto count = static_cast<int64_t>(group.size());
+  Shape shape = group[0]->input.shape();
+  shape[0] = recipe_.facts.input.batch.value_or(count);
+  if (shape[0] == 1) return std::move(group[0]->input);
+  // A model with a batch of its own gets it full: the places of photos that are missing hold zeros.
+  Tensor batch = FOVEA_TRY(Tensor::allocate(group[0]->input.dtype(), std::move(shape)));
+  auto* to = static_cast<std::byte*>(batch.mutable_view().data);
+  for (Work* work : group) {
+    const Stopwatch copying;
+    std::memcpy(to, work->input.raw(), work->input.bytes());
+    to += work->input.bytes();
+    work->input = {};
+    work->answer.ms.preprocess += copying.ms();
+  }
+  return batch;
+}
+
 Result<void> Classifier::run_group_or_fail(std::span<Work*> group) {
   const auto count = static_cast<int64_t>(group.size());
-  const tasks::InputFacts& input = recipe_.facts.input;
-  // A model with a batch of its own gets it full: the places of photos that are missing hold zeros.
-  Tensor batch = FOVEA_TRY(tasks::allocate_input(input, input.batch.value_or(count), group[0]->pixels.size()));
-  for (int64_t i = 0; i < count; ++i) {
-    Work& work = *group[static_cast<size_t>(i)];
-    Stopwatch preprocessing;
-    FOVEA_TRY(tasks::write_input(transform_, work.pixels.view(), batch.mutable_view(), i));
-    work.answer.ms.preprocess += preprocessing.ms();
-  }
+  const Tensor batch = FOVEA_TRY(batch_of(group));
   Stopwatch inferring;
   const std::vector<Tensor> outputs = FOVEA_TRY(engine_->run(std::span(&batch, 1)));
   const double infer_ms = inferring.ms() / static_cast<double>(count);
@@ -142,6 +153,7 @@ void Classifier::run_group(std::span<Work*> group) {
 void Classifier::classify(std::span<const Photo> photos, const std::function<bool(Answer&&)>& sink) {
   const auto size = static_cast<size_t>(batch_);
   const int threads = engine_->threads() > 1 && photos.size() > 1 ? engine_->threads() : 0;
+  const int threads_a_photo = photos.size() == 1 ? engine_->threads() : 1;
   const auto no_memory = [&](size_t i) {
     Work work;
     work.answer.photo = &photos[i];
@@ -149,8 +161,8 @@ void Classifier::classify(std::span<const Photo> photos, const std::function<boo
     return work;
   };
   Prefetch<Work> loads(
-      photos.size(), size + static_cast<size_t>(threads), threads, [&](size_t i) { return load(photos[i]); },
-      no_memory);
+      photos.size(), size + static_cast<size_t>(threads), threads,
+      [&](size_t i) { return load(photos[i], threads_a_photo); }, no_memory);
   for (size_t begin = 0; begin < photos.size(); begin += size) {
     std::vector<Work> batch;
     while (batch.size() < std::min(size, photos.size() - begin)) batch.push_back(loads.next());
@@ -159,7 +171,7 @@ void Classifier::classify(std::span<const Photo> photos, const std::function<boo
       if (!batch[i].ready) continue;
       std::vector<Work*> group;
       for (size_t j = i; j < batch.size(); ++j)
-        if (batch[j].ready && batch[j].pixels.size() == batch[i].pixels.size()) group.push_back(&batch[j]);
+        if (batch[j].ready && batch[j].input.shape() == batch[i].input.shape()) group.push_back(&batch[j]);
       run_group(group);
     }
     for (Work& work : batch)
@@ -168,10 +180,12 @@ void Classifier::classify(std::span<const Photo> photos, const std::function<boo
 }
 
 Result<Tensor> Classifier::preprocess(image::ImageView photo) const {
-  const image::Image pixels = FOVEA_TRY(transform_.pixels(photo));
+  const image::Size size = FOVEA_TRY(transform_.output_size(photo.size()));
   const tasks::InputFacts& input = recipe_.facts.input;
-  Tensor batch = FOVEA_TRY(tasks::allocate_input(input, input.batch.value_or(1), pixels.size()));
-  FOVEA_TRY(tasks::write_input(transform_, pixels.view(), batch.mutable_view(), 0));
+  Tensor batch = FOVEA_TRY(tasks::allocate_input(input, input.batch.value_or(1), size));
+  auto rows = FOVEA_TRY(tasks::InputRows::create(transform_, batch.mutable_view(), 0, size));
+  FOVEA_TRY(transform_.rows(*image::PhotoReader::of(photo), 0, size.height,
+                            [&rows](int64_t y, const uint8_t* rgb) { rows.write(y, rgb); }));
   return batch;
 }
 

@@ -46,8 +46,8 @@ class Classifier {
   int64_t batch() const { return batch_; }
 
   /// Answers in the order of the photos, each to `sink`, which returns false to stop. While one batch runs, the next
-  /// photos are decoded and preprocessed, on as many threads as the engine has; with a single one, in turn. Not from
-  /// two threads at once.
+  /// photos are decoded and preprocessed, on as many threads as the engine has; with a single one, in turn. A single
+  /// photo is shared among the threads. Not from two threads at once.
   void classify(std::span<const Photo> photos, const std::function<bool(Answer&&)>& sink);
 
   // For one decoded photo; several threads may call these at once.
@@ -61,13 +61,14 @@ class Classifier {
   /// A photo on its way to its answer.
   struct Work {
     Answer answer;
-    image::Image pixels;
-    bool ready = false;  // decoded, resized and cropped; not yet run
+    Tensor input;        // of this photo alone
+    bool ready = false;  // decoded and preprocessed; not yet run
   };
 
   Classifier(std::shared_ptr<backends::Engine> engine, tasks::Recipe recipe, image::Transform transform, int64_t top_k,
              int64_t batch);
-  Work load(const Photo& photo) const;
+  Work load(const Photo& photo, int threads) const;
+  Result<Tensor> batch_of(std::span<Work*> group) const;
   void run_group(std::span<Work*> group);
   Result<void> run_group_or_fail(std::span<Work*> group);
   Result<void> settle_labels(int64_t classes);

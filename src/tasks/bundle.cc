@@ -16,6 +16,17 @@ Result<std::optional<std::filesystem::path>> named_file(const JsonFields& fields
   const std::filesystem::path file(*name);
   if (file.empty() || file != file.filename() || *name == "." || *name == "..")
     return invalid_argument("\"{}\" names {}, which is no file of the bundle's folder", key, *name);
+  // A name of this folder may still be a link to any file of the machine.
+  std::error_code failed;
+  const std::filesystem::path home = std::filesystem::canonical(folder, failed);
+  const std::filesystem::path real = failed ? home : std::filesystem::canonical(folder / file, failed);
+  if (failed) return not_found("\"{}\" names {}: {}", key, *name, failed.message());
+  if (real.parent_path() != home)
+    return invalid_argument("\"{}\" names {}, a link to {}, which is not in the bundle's folder", key, *name,
+                            real.string())
+        .with_fix("copy the file into the bundle");
+  if (!std::filesystem::is_regular_file(real, failed))
+    return invalid_argument("\"{}\" names {}, which is no regular file", key, *name);
   return std::optional(folder / file);
 }
 

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/text_file.h"
 #include "onnx/read.h"
-#include "pipeline/load_photo.h"
+#include "pipeline/photos.h"
 #include "pipeline/quantize/calibration_state.h"
 #include "pipeline/quantize/layer_errors.h"
 #include "pipeline/quantize/taps.h"
@@ -92,9 +92,10 @@ TEST_F(CalibrateTest, ReadsPhotosAsClassifyDoes) {
   for (const InputReader* reader : {&*reader_, &*scaled_}) {
     const Tensor input = *reader->read(std::span(&photo, 1));
     const auto transform = *image::Transform::create(reader->recipe().transform);
-    const LoadedPhoto loaded = *load_photo(photo, transform, reader->recipe().apply_orientation);
+    const OpenPhoto open = *open_photo(photo, {});
+    const image::Image pixels = *transform.pixels(*open.reader);
     Tensor expected = *Tensor::allocate(DType::f32, input.shape());
-    ASSERT_TRUE(transform.normalize(loaded.pixels.view(), expected.mutable_view()).ok());
+    ASSERT_TRUE(transform.normalize(pixels.view(), expected.mutable_view()).ok());
     const auto values = input.values<float>(), wanted = expected.values<float>();
     inputs.emplace_back(values.begin(), values.end());
     EXPECT_EQ(inputs.back(), std::vector<float>(wanted.begin(), wanted.end()));

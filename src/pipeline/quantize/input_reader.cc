@@ -1,8 +1,9 @@
 #include "pipeline/quantize/input_reader.h"
 
+#include <cstring>
+
 #include "base/error.h"
 #include "pipeline/load_photo.h"
-#include "tasks/model_input.h"
 
 namespace fovea::pipeline {
 
@@ -12,18 +13,23 @@ Result<InputReader> InputReader::create(tasks::Recipe recipe) {
 }
 
 Result<Tensor> InputReader::read(std::span<const Photo> photos) const {
-  std::vector<image::Image> pixels;
+  std::vector<Tensor> inputs;
   for (const Photo& photo : photos) {
-    LoadedPhoto loaded = FOVEA_TRY(load_photo(photo, transform_, recipe_.apply_orientation));
-    pixels.push_back(std::move(loaded.pixels));
-    if (pixels.back().size() != pixels.front().size())
+    LoadedPhoto loaded = FOVEA_TRY(load_photo(photo, transform_, recipe_.facts.input, recipe_.apply_orientation));
+    inputs.push_back(std::move(loaded.input));
+    if (inputs.back().shape() != inputs.front().shape())
       return invalid_argument("the model takes {} photos at once, but this one has another size", batch())
           .at(photo.name);
   }
-  Tensor input = FOVEA_TRY(tasks::allocate_input(recipe_.facts.input, batch(), pixels.front().size()));
-  for (int64_t i = 0; i < batch(); ++i)
-    FOVEA_TRY(
-        tasks::write_input(transform_, pixels[static_cast<size_t>(i) % pixels.size()].view(), input.mutable_view(), i));
+  if (batch() == 1) return std::move(inputs.front());
+  Shape shape = inputs.front().shape();
+  shape[0] = batch();
+  Tensor input = FOVEA_TRY(Tensor::allocate(inputs.front().dtype(), std::move(shape)));
+  auto* to = static_cast<std::byte*>(input.mutable_view().data);
+  for (size_t i = 0; i < static_cast<size_t>(batch()); ++i) {
+    const Tensor& one = inputs[i % inputs.size()];
+    std::memcpy(to + i * one.bytes(), one.raw(), one.bytes());
+  }
   return input;
 }
 
