@@ -24,7 +24,9 @@ TEST(LoadPhoto, IsDecodingResizingAndNormalisingOneAfterTheOther) {
         spec.mode = mode;
         spec.order = image::ChannelOrder::bgr;
         const auto transform = *image::Transform::create(spec);
-        const tasks::InputFacts facts{.dtype = dtype, .layout = layout};
+        tasks::InputFacts facts;
+        facts.dtype = dtype;
+        facts.layout = layout;
         const image::Image pixels = *transform.pixels(decode_photo(photo, {})->view());
         Tensor expected = *tasks::allocate_input(facts, 1, pixels.size());
         ASSERT_TRUE(tasks::write_input(transform, pixels.view(), expected.mutable_view(), 0).ok());
@@ -48,7 +50,8 @@ TEST(LoadPhoto, ErrorsNameThePhoto) {
               testing::HasSubstr("missing.jpg"));
   const auto damaged = std::make_shared<const std::string>("no photo");
   EXPECT_THAT(load_photo({"-", damaged}, transform, facts, false, 2).error().to_string(), testing::StartsWith("-: "));
-  const tasks::InputFacts integers{.dtype = DType::i32};
+  tasks::InputFacts integers;
+  integers.dtype = DType::i32;
   EXPECT_EQ(load_photo({kPhotos + "coffee.jpg", nullptr}, transform, integers, false, 2).error().code,
             ErrorCode::unsupported);
 }
