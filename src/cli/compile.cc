@@ -1,5 +1,6 @@
 // fovea compile MODEL -o OUT.fovea: an engine file of the native backend.
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/engine_text.h"
 #include "cli/flags.h"
+#include "cli/interrupt.h"
 #include "cli/load.h"
 #include "cli/output.h"
 #include "pipeline/inspect.h"
@@ -25,6 +27,8 @@ struct Options {
   std::vector<int64_t> batches;
   Precision precision = Precision::fp32;
   int threads = 0;
+  bool tune = false;
+  std::string timings;
   std::string out;
   Format format = Format::text;
 };
@@ -64,21 +68,48 @@ Result<std::vector<std::vector<TensorType>>> input_types(const Graph& graph, con
 }
 
 Result<backends::CompiledFile> compile(const Options& options, const tasks::Settings& settings,
-                                       std::optional<tasks::Settings> config) {
+                                       std::optional<tasks::Settings> config, const cpu::TuneWatch& watch) {
   const auto shapes = FOVEA_TRY(options.model.input_shapes());
   EngineFlags flags;
   flags.options = options.settings;
   flags.precision = options.precision;
   flags.threads = options.threads;
   flags.no_cache = true;
+  if (options.tune) flags.options.push_back("tune=true");
+  if (!options.timings.empty()) flags.options.push_back("timing_cache=" + options.timings);
   const CompileOptions compile_options = FOVEA_TRY(flags.compile_options(shapes));
   if (!backends::is_onnx(options.model.path))
     return invalid_argument("{} is no ONNX model", options.model.path).with_fix("give the .onnx file");
   backends::Source source = FOVEA_TRY(load_model(options.model, shapes));
   const auto [height, width] = photo_size(source, settings, std::move(config));
   const auto inputs = FOVEA_TRY_AT(options.model.path, input_types(*source.graph, options.batches, height, width));
-  return backends::compile_to_file(std::move(source), compile_options, inputs, options.out);
+  return backends::compile_to_file(std::move(source), compile_options, inputs, options.out, watch);
 }
+
+/// Which shape is being measured, on a terminal.
+class TuneProgress {
+ public:
+  explicit TuneProgress(Console& console) : console_(console) {}
+  cpu::TuneWatch watch() {
+    return {[this](const std::string& key) { show(key); }, interrupted};
+  }
+  void clear() {
+    if (std::exchange(visible_, false)) console_.err << "\r\x1b[K" << std::flush;
+  }
+
+ private:
+  void show(const std::string& key) {
+    ++count_;
+    if (!console_.terminal || console_.quiet || console_.verbose) return;
+    constexpr size_t kWidth = 60;
+    console_.err << fmt::format("\r\x1b[Ktuning {}: {}", count_, key.substr(0, kWidth)) << std::flush;
+    visible_ = true;
+  }
+
+  Console& console_;
+  int count_ = 0;
+  bool visible_ = false;
+};
 
 int run(const Options& options, Console& console) {
   auto settings = options.recipe.settings();
@@ -89,7 +120,13 @@ int run(const Options& options, Console& console) {
   if (std::filesystem::equivalent(options.model.path, options.out, failed))
     return console.fail(invalid_argument("-o {} is the model itself", options.out).with_fix("give another name"));
   const pipeline::Stopwatch watch;
-  const auto file = compile(options, *settings, *std::move(config));
+  TuneProgress progress(console);
+  const auto file = compile(options, *settings, *std::move(config), progress.watch());
+  progress.clear();
+  if (!file.ok() && interrupted()) {
+    console.note("stopped; what was measured is kept, and not measured again");
+    return kInterrupted;
+  }
   if (!file.ok()) {
     const bool disk = file.error().code == ErrorCode::io;
     return disk ? console.fail(file.error(), kSomeInputsFailed) : console.fail(file.error());
@@ -117,6 +154,10 @@ Command add_compile(CLI::App& app) {
   command->add_option("--threads", options->threads, "default: the cores that the system grants")
       ->check(CLI::Range(1, 1024))
       ->option_text("N");
+  command->add_flag("--tune", options->tune, "measure which way of doing each step is the fastest here; takes a while");
+  command->add_option("--timing-cache", options->timings, "with --tune: the file that keeps what was measured")
+      ->needs("--tune")
+      ->option_text("FILE");
   add_precision_flag(*command, options->precision);
   command->add_option("-O", options->settings, "an option of the native backend; may be repeated")
       ->option_text("KEY=VALUE")

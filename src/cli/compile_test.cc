@@ -71,6 +71,34 @@ TEST_F(CompileTest, WhatItWasNotMadeForIsRefused) {
   EXPECT_THAT(damaged.err, HasSubstr("damaged"));
 }
 
+TEST_F(CompileTest, TuningIsKeptInTheTimingCacheAndInTheEngineFile) {
+  const auto compiled = [&](const char* name) {
+    return fovea(
+        {"compile", kDemo, "-o", path(name), "--tune", "--timing-cache", path("t.txt"), "--threads", "1", "-v"});
+  };
+  const Outcome first = compiled("a.fovea");
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_THAT(first.out, HasSubstr("tuned        true"));
+  EXPECT_THAT(first.err,
+              AllOf(HasSubstr("tuning: conv"), HasSubstr(" us "), testing::Not(HasSubstr("from the timing"))));
+  EXPECT_TRUE(fs::exists(path("t.txt")));
+  const Outcome second = compiled("b.fovea");
+  ASSERT_EQ(second.code, 0) << second.err;
+  EXPECT_THAT(second.err, HasSubstr("from the timing cache"));
+  const auto bytes = [&](const char* name) {
+    std::ifstream file(path(name), std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  EXPECT_TRUE(bytes("a.fovea") == bytes("b.fovea"));  // the same plan, to the bit
+  fs::remove(path("t.txt"));
+  EXPECT_EQ(labels({path("a.fovea")}), labels({kDemo, "--threads", "1"}));
+  EXPECT_FALSE(fs::exists(path("t.txt")));  // opening measures nothing
+  EXPECT_EQ(fovea({"classify", path("a.fovea"), kCoffee, "-O", "tune=true"}).code, 0);
+  EXPECT_EQ(fovea({"classify", path("a.fovea"), kCoffee, "-O", "tune=false"}).code, 2);
+  EXPECT_EQ(fovea({"classify", kDemo, kCoffee, "-O", "tune=perhaps"}).code, 2);
+  EXPECT_EQ(fovea({"compile", kDemo, "-o", path("c.fovea"), "--timing-cache", path("t.txt")}).code, 2);
+}
+
 TEST_F(CompileTest, WrongUsageIsSaid) {
   EXPECT_EQ(fovea({"compile", kDemo}).code, 2);
   EXPECT_EQ(fovea({"compile", path("none.onnx"), "-o", path("d.fovea")}).code, 3);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cpu/engine_file.h"
+#include "cpu/tuner.h"
 #include "fovea/options.h"
 #include "fovea/result.h"
 #include "fovea/tensor.h"
@@ -23,6 +24,8 @@ struct EngineOptions {
   /// fp32, or bf16: products of convolutions, linear layers and attention in bf16 where the CPU has such products, with
   /// f32 sums; values that only such products read are kept in bf16.
   Precision precision = Precision::fp32;
+  /// Chooses among ways of doing a step (cpu/tune.h measures); nullptr: the cost model does.
+  std::shared_ptr<Tuner> tuner = nullptr;
   size_t max_plans = 16;  // specialised plans kept; the least recently used goes
   /// Reads the model again. With it, the engine lets go of weights once they are packed, and asks for them again should
   /// inputs of another size come.

@@ -71,7 +71,6 @@ constexpr Maker kMakers[] = {
     {"fovea", "Conv", make_bf16_conv_step},
     {"fovea", "Conv", make_depthwise_step},
     {"fovea", "Conv", make_grouped_conv_step},
-    {"fovea", "Conv", make_winograd_step},
     {"fovea", "Conv", make_conv_step},
     {"fovea", "Gate", make_gate_step},
     {"fovea", "MatMul", make_bf16_linear_step},

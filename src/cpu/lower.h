@@ -6,6 +6,7 @@
 
 #include "cpu/packed_weights.h"
 #include "cpu/step.h"
+#include "cpu/tuner.h"
 #include "fovea/options.h"
 #include "passes/specialise.h"
 
@@ -21,6 +22,7 @@ struct LowerNode {
   PackedWeights& weights;
   int threads;
   Precision precision = Precision::fp32;
+  PlanTuning* tuning = nullptr;  // nullptr: the cost model chooses (cpu/tuner.h)
 
   bool has(size_t i) const { return i < node.inputs.size() && node.inputs[i] != kNoValue; }
   ValueId in(size_t i) const { return i < node.inputs.size() ? node.inputs[i] : kNoValue; }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,13 @@ class PackedWeights {
   /// `keep_sources`: plans to come will find the weights by their sources, which stay in memory. Else only the packed
   /// ones stay.
   PackedWeights(WeightStore& store, bool keep_sources) : store_(store), keep_sources_(keep_sources) {}
+  /// For measuring steps: weights of the right size, which `fill` gives numbers that mean nothing.
+  static PackedWeights for_measuring(WeightStore& store,
+                                     std::function<void(std::span<std::byte>, uint32_t seed)> fill) {
+    PackedWeights weights(store, false);
+    weights.invent_ = std::move(fill);
+    return weights;
+  }
   /// Of an engine file: nothing is packed. A weight that the file lacks is an error.
   PackedWeights(WeightStore& store, std::map<WeightKey, Tensor> from_file)
       : store_(store), from_file_(std::move(from_file)), only_file_(true) {}
@@ -79,6 +87,7 @@ class PackedWeights {
     Tensor source, packed;
     Fill fill;
   };
+  Result<Tensor> invented(const TensorType& type) const;
   Result<Tensor> find_in_file(const WeightKey& key, const TensorType& type);
   Tensor remember(const WeightKey& key, const Tensor& source, Tensor packed);
   Tensor take(const WeightKey& key, const std::string& recipe, Tensor packed);
@@ -86,6 +95,7 @@ class PackedWeights {
   WeightStore& store_;
   bool keep_sources_ = true;
   std::map<WeightKey, Tensor> from_file_;
+  std::function<void(std::span<std::byte>, uint32_t)> invent_;
   bool only_file_ = false, missing_ = false;
   std::map<WeightKey, Tensor> mine_;
   std::vector<PackedUse> taken_;

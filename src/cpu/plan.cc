@@ -61,10 +61,12 @@ class PlanMaker {
   const Graph& graph() const { return plan_->graph_; }
 
   Result<void> make_steps(const passes::Operators& operators, PackedWeights& weights) {
+    PlanTuning tuning{options_.tuner.get(), {}};
     std::vector<LowerNode> nodes;
     for (NodeId id : graph().order()) {
       const Node& node = graph().node(id);
       LowerNode lower{graph(), node, {}, {}, nullptr, weights, options_.threads, options_.precision};
+      if (tuning.tuner != nullptr) lower.tuning = &tuning;
       const auto known = operators.find(id);
       if (known != operators.end())
         lower.op = known->second;
@@ -92,6 +94,7 @@ class PlanMaker {
       plan_->steps_.push_back({std::move(step), label, giga_macs(lower), 0});
       nodes_.push_back(graph().order()[i]);
     }
+    plan_->choices_ = std::move(tuning.taken);
     return {};
   }
 

@@ -9,6 +9,7 @@
 #include "cpu/engine.h"
 #include "cpu/packed_weights.h"
 #include "cpu/step.h"
+#include "cpu/tuner.h"
 #include "passes/specialise.h"
 
 namespace fovea::cpu {
@@ -39,6 +40,8 @@ class Plan {
   const std::vector<Packed>& packed() const { return packed_; }
   /// Constants that have left the graph; their values keep their types.
   const std::vector<ValueId>& dropped() const { return dropped_; }
+  /// What its tuner chose.
+  const Choices& choices() const { return choices_; }
   size_t steps() const { return steps_.size(); }
   std::string kernel_of_step(size_t i) const { return steps_[i].step->kernel(); }
   int64_t arena_bytes() const { return arena_bytes_; }
@@ -76,6 +79,7 @@ class Plan {
   std::vector<Output> outputs_;
   std::vector<Packed> packed_;
   std::vector<ValueId> dropped_;
+  Choices choices_;
   int64_t arena_bytes_ = 0;
   uint64_t serial_ = 0;
 };

@@ -96,6 +96,11 @@ void write_plan(ByteWriter& out, const Plan& plan, ConstantTable& constants) {
     out.text(packed.recipe);
     out.number(constants.tensor_number(packed.packed));
   }
+  out.number(plan.choices().size());
+  for (const auto& [key, name] : plan.choices()) {
+    out.text(key);
+    out.text(name);
+  }
 }
 
 }  // namespace
@@ -152,8 +157,16 @@ Result<Loaded> load_image(const EngineFile& file, WeightStore& store, const Engi
       const std::string recipe = FOVEA_TRY(in.text());
       packed[weight_key(source, recipe)] = FOVEA_TRY(tensor_at(FOVEA_TRY(in.number())));
     }
+    Choices choices;
+    const size_t chosen = FOVEA_TRY(in.count(2));
+    for (size_t i = 0; i < chosen; ++i) {
+      std::string key = FOVEA_TRY(in.text());
+      choices[std::move(key)] = FOVEA_TRY(in.text());
+    }
     PackedWeights weights(store, std::move(packed));
-    loaded.plans.push_back(FOVEA_TRY(Plan::make(std::move(graph), {}, weights, options)));
+    EngineOptions recorded = options;  // nothing is measured: the file says what was chosen
+    recorded.tuner = choices.empty() ? nullptr : std::make_shared<RecordedChoices>(std::move(choices));
+    loaded.plans.push_back(FOVEA_TRY(Plan::make(std::move(graph), {}, weights, recorded)));
   }
   if (in.rest() > 0) return invalid_model("the engine file has {} bytes too many", in.rest());
   return loaded;

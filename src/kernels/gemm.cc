@@ -42,6 +42,16 @@ const GemmKernel& gemm_kernel([[maybe_unused]] int64_t n) {
   }
 }
 
+GemmKernels gemm_kernels() {
+#if defined(__x86_64__) && defined(FOVEA_AVX512)
+  static constexpr const GemmKernel* kAvx512[] = {&avx512::kGemm6x64, &avx512::kGemm8x48, &avx512::kGemm12x32,
+                                                  &avx512::kGemm12x16};
+  if (active_isa() == Isa::avx512) return {kAvx512, 4};
+#endif
+  static const GemmKernel* const only = &gemm_kernel(1);
+  return {&only, 1};
+}
+
 int64_t packed_floats(const GemmKernel& kernel, int64_t n, int64_t taps, int64_t depth) {
   return panel_count(kernel, n) * kernel.columns * taps * depth;
 }

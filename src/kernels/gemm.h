@@ -56,6 +56,15 @@ void set_ahead(GemmTile& tile, const float* ahead, int64_t floats);
 /// same n all through the process, so panels packed for it stay valid.
 const GemmKernel& gemm_kernel(int64_t n);
 
+/// All kernels for the active ISA: whoever measures may take another one than gemm_kernel's.
+struct GemmKernels {
+  const GemmKernel* const* first;
+  int count;
+  const GemmKernel* const* begin() const { return first; }
+  const GemmKernel* const* end() const { return first + count; }
+};
+GemmKernels gemm_kernels();
+
 /// Bytes that the packed right operand takes, without overflow for operands that exist.
 int64_t packed_floats(const GemmKernel& kernel, int64_t n, int64_t taps, int64_t depth);
 

@@ -132,12 +132,18 @@ void output_tiles(const WinogradConv& w, const float* products, int64_t plane, i
 
 void input(const WinogradConv& w, const float* x, const float* zeros, int64_t first, int64_t last, float* v,
            int64_t plane) {
-  (w.size == 2 ? input_tiles<WinogradTwo> : input_tiles<WinogradFour>)(w, x, zeros, first, last, v, plane);
+  const auto tiles = w.size == 2   ? input_tiles<WinogradTwo>
+                     : w.size == 4 ? input_tiles<WinogradFour>
+                                   : input_tiles<WinogradSix>;
+  tiles(w, x, zeros, first, last, v, plane);
 }
 
 void output(const WinogradConv& w, const float* products, int64_t plane, int64_t chunk, int64_t first, int64_t last,
             const Epilogue& e, float* y) {
-  (w.size == 2 ? output_tiles<WinogradTwo> : output_tiles<WinogradFour>)(w, products, plane, chunk, first, last, e, y);
+  const auto tiles = w.size == 2   ? output_tiles<WinogradTwo>
+                     : w.size == 4 ? output_tiles<WinogradFour>
+                                   : output_tiles<WinogradSix>;
+  tiles(w, products, plane, chunk, first, last, e, y);
 }
 
 }  // namespace HWY_NAMESPACE

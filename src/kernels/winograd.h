@@ -13,7 +13,7 @@
 
 namespace fovea::kernels {
 
-/// One convolution with `size` = m of 2 or 4. shape: 3x3, stride and dilation 1.
+/// One convolution with `size` = m of 2, 4 or 6. shape: 3x3, stride and dilation 1.
 struct WinogradConv {
   const GemmKernel* kernel = nullptr;
   int size = 4;

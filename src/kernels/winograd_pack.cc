@@ -14,6 +14,7 @@ std::vector<std::array<double, 3>> weight_rows(int size) {
   std::vector<double> points = {0, 1, -1};
   if (size == 4) points = {0, std::sqrt(0.5), -std::sqrt(0.5), std::sqrt(2.0), -std::sqrt(2.0)};
   std::vector<std::array<double, 3>> rows;
+  if (size == 6) points = {0, 0.5, -0.5, 1, -1, 2, -2};
   for (const double p : points) {
     double slope = 1;
     for (const double q : points)

@@ -105,7 +105,7 @@ TEST(Winograd, OddSizesPaddingsAndChannelCountsMatchDirectConvolution) {
   const auto pick = [&](int64_t low, int64_t high) {
     return low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1));
   };
-  for (int size : {2, 4})
+  for (int size : {2, 4, 6})
     for (int round = 0; round < 40; ++round) {
       const Case c(size, pick(1, 2), pick(3, 13), pick(3, 13), pick(0, 2), pick(0, 2), pick(1, 35), pick(1, 70));
       ASSERT_LT(c.error({}, pick(1, 20)), kTolerance) << size << " " << round;
@@ -113,7 +113,7 @@ TEST(Winograd, OddSizesPaddingsAndChannelCountsMatchDirectConvolution) {
 }
 
 TEST(Winograd, TheEpilogueAddsAndActivates) {
-  for (int size : {2, 4})
+  for (int size : {2, 4, 6})
     for (const ActivationKind kind : {ActivationKind::none, ActivationKind::relu, ActivationKind::silu})
       for (int which = 0; which < 8; ++which) {
         const Case c(size, 1, 9, 10, 1, 1, 16, 37);
@@ -129,6 +129,9 @@ TEST(Winograd, TheEpilogueAddsAndActivates) {
 TEST(Winograd, ManyChannelsKeepTheErrorNearThatOfADirectSum) {
   EXPECT_LT(Case(2, 1, 8, 8, 1, 1, 512, 16).error({}, 16), 1.5e-6);
   EXPECT_LT(Case(4, 1, 8, 8, 1, 1, 512, 16).error({}, 16), 3e-6);
+  // Where F(6,3) may be chosen: see sizes() in cpu/steps/winograd.cc.
+  for (const int64_t channels : {16, 32, 64})
+    EXPECT_LT(Case(6, 1, 12, 12, 1, 1, channels, 16).error({}, 16), 4e-6) << channels;
 }
 
 }  // namespace

@@ -44,3 +44,46 @@ struct WinogradFour {
     y[3] = V::fma(V::set(0.5f), dif_a, V::fma(V::set(2.0f), dif_b, m[5]));
   }
 };
+
+/// Points 0, a, -a, b, -b, c, -c with a = 1/2, b = 1, c = 2: M(x) = x (x^2 - A) (x^2 - B) (x^2 - C) with A = a^2, B =
+/// b^2, C = c^2.
+struct WinogradSix {
+  static constexpr int kSize = 6, kSpan = 8;
+  static constexpr float kA = 0.5f, kB = 1.0f, kC = 2.0f;
+  static constexpr float kA2 = kA * kA, kB2 = kB * kB, kC2 = kC * kC;
+  static constexpr float kSum = kA2 + kB2 + kC2, kPairs = kA2 * kB2 + kA2 * kC2 + kB2 * kC2, kAll = kA2 * kB2 * kC2;
+
+  /// d6 - (q + r) d4 + q r d2, or the like of odd places.
+  HWY_INLINE static V::F pair(float q, float r, V::F low, V::F middle, V::F high) {
+    return V::fma(V::set(q * r), low, V::fma(V::set(-(q + r)), middle, high));
+  }
+  HWY_INLINE static V::F whole(V::F d0, V::F d2, V::F d4, V::F d6) {
+    return V::fma(V::set(-kAll), d0, V::fma(V::set(kPairs), d2, V::fma(V::set(-kSum), d4, d6)));
+  }
+  HWY_INLINE static void both(float p, float q, float r, const V::F* d, V::F* o) {
+    const V::F even = pair(q, r, d[2], d[4], d[6]), odd = V::mul(V::set(p), pair(q, r, d[1], d[3], d[5]));
+    o[0] = V::add(even, odd);
+    o[1] = V::sub(even, odd);
+  }
+  HWY_INLINE static void input(const V::F* d, V::F* o) {
+    o[0] = whole(d[0], d[2], d[4], d[6]);
+    both(kA, kB2, kC2, d, o + 1);
+    both(kB, kA2, kC2, d, o + 3);
+    both(kC, kA2, kB2, d, o + 5);
+    o[7] = whole(d[1], d[3], d[5], d[7]);
+  }
+  HWY_INLINE static V::F sum(float p, float q, float r, V::F x, V::F y, V::F z) {
+    return V::fma(V::set(p), x, V::fma(V::set(q), y, V::mul(V::set(r), z)));
+  }
+  HWY_INLINE static void output(const V::F* m, V::F* y) {
+    const V::F sum_a = V::add(m[1], m[2]), sum_b = V::add(m[3], m[4]), sum_c = V::add(m[5], m[6]);
+    const V::F dif_a = V::mul(V::set(kA), V::sub(m[1], m[2])), dif_b = V::mul(V::set(kB), V::sub(m[3], m[4])),
+               dif_c = V::mul(V::set(kC), V::sub(m[5], m[6]));
+    y[0] = V::add(V::add(m[0], sum_a), V::add(sum_b, sum_c));
+    y[1] = V::add(dif_a, V::add(dif_b, dif_c));
+    y[2] = sum(kA2, kB2, kC2, sum_a, sum_b, sum_c);
+    y[3] = sum(kA2, kB2, kC2, dif_a, dif_b, dif_c);
+    y[4] = sum(kA2 * kA2, kB2 * kB2, kC2 * kC2, sum_a, sum_b, sum_c);
+    y[5] = V::add(m[7], sum(kA2 * kA2, kB2 * kB2, kC2 * kC2, dif_a, dif_b, dif_c));
+  }
+};

@@ -71,7 +71,8 @@ EngineCache::EngineCache(const fs::path& model, const CompileOptions& options, i
   // What users vary stands in the name, so that each set of flags keeps its engine.
   const std::string flags =
       fmt::format("{}\n{}\n{}\n{}", threads, name_of(options.precision), name_of(active_isa()), shapes_text(options)) +
-      std::string(cpu::field(engine_key(options, threads), "options"));
+      std::string(cpu::field(engine_key(options, threads), "options")) +
+      (cpu::field(engine_key(options, threads), "tuned") == "true" ? "\ntuned" : "");
   const std::string by_path = plain_name(model) + "-" + to_hex(content_hash(model_.string()));
   file_ = folder_ / (by_path + "-" + to_hex(content_hash(flags)) + ".fovea");
   notes_ = folder_ / (by_path + ".files");

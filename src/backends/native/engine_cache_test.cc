@@ -156,7 +156,7 @@ TEST_F(EngineCacheTest, OtherPartsOfTheKeyAreSeen) {
   ASSERT_TRUE(file.ok());
   const cpu::EngineKey key = (*file)->key();
   for (const char* name : {"fovea", "code", "passes", "isa", "cpu", "caches", "threads", "precision", "options",
-                           "shapes", "path", "model", "data files", "data"}) {
+                           "tuned", "shapes", "path", "model", "data files", "data"}) {
     cpu::EngineKey other = key;
     const auto at = std::ranges::find(other, name, &cpu::KeyField::name);
     ASSERT_NE(at, other.end()) << name;

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <fstream>
 
 #include <fmt/ranges.h>
 
@@ -24,6 +25,15 @@ std::string features_text() {
   return fmt::format("{}", fmt::join(names, " "));
 }
 
+/// As the system names it; "" where it does not.
+std::string cpu_model() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (const size_t colon = line.find(": "); line.starts_with("model name") && colon != std::string::npos)
+      return line.substr(colon + 2);
+  return {};
+}
+
 std::string passes_text() {
   std::vector<std::string_view> names;
   for (const passes::Stage stage : {passes::Stage::once, passes::Stage::shapes_known})
@@ -36,7 +46,8 @@ std::string passes_text() {
 
 std::string options_text(const CompileOptions& options) {
   std::vector<std::string> settings;
-  for (const auto& [name, value] : options.options) settings.push_back(name + "=" + value);
+  for (const auto& [name, value] : options.options)
+    if (name != "tune" && name != "timing_cache") settings.push_back(name + "=" + value);
   return fmt::format("{}", fmt::join(settings, "\n"));
 }
 
@@ -60,11 +71,19 @@ cpu::EngineKey machine_key() {
           {"cpu", features_text()},          {"caches", fmt::format("{} {} {}", caches.l1d, caches.l2, caches.l3)}};
 }
 
+std::string timing_machine() {
+  const CacheSizes& caches = cache_sizes();
+  return fmt::format("fovea {}; {}; {} {}; caches {} {} {}", version(), cpu_model(), name_of(active_isa()),
+                     features_text(), caches.l1d, caches.l2, caches.l3);
+}
+
 cpu::EngineKey engine_key(const CompileOptions& options, int threads) {
   cpu::EngineKey key = machine_key();
   key.push_back({"threads", fmt::format("{}", threads)});
   key.push_back({"precision", std::string(name_of(options.precision))});
   key.push_back({"options", options_text(options)});
+  const auto tune = options.options.find("tune");
+  key.push_back({"tuned", tune != options.options.end() && tune->second == "true" ? "true" : "false"});
   return key;
 }
 
@@ -99,8 +118,11 @@ Result<CompileOptions> options_of(const cpu::EngineKey& key, const CompileOption
     result.options[std::string(line.substr(0, equals))] = line.substr(std::min(equals + 1, line.size()));
     rest.remove_prefix(std::min(line_end + 1, rest.size()));
   }
+  if (cpu::field(key, "tuned") == "true") result.options["tune"] = "true";
   for (const auto& [name, value] : options.options)
-    if (const auto it = result.options.find(name); it == result.options.end() || it->second != value)
+    if (name == "timing_cache" || (name == "tune" && value == "false" && !result.options.contains(name)))
+      continue;  // nothing is measured: the file says what was chosen
+    else if (const auto it = result.options.find(name); it == result.options.end() || it->second != value)
       return refuse("-O", it == result.options.end() ? "nothing of " + name : name + "=" + it->second,
                     name + "=" + value);
   return result;

@@ -15,6 +15,10 @@ namespace fovea::backends {
 /// caches of the CPU.
 cpu::EngineKey machine_key();
 
+/// What timings depend on: fovea's version, the CPU with its instruction set and caches. Another build of the same
+/// version may use them: they choose, they change no answer.
+std::string timing_machine();
+
 /// Behind machine_key(): what the user asked for. `threads`: those that the engine really has.
 cpu::EngineKey engine_key(const CompileOptions& options, int threads);
 

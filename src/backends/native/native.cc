@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/system.h"
+#include "cpu/tune.h"
 #include "fovea/version.h"
 #include "onnx/read.h"
 #include "passes/specialise.h"
@@ -84,6 +85,8 @@ class NativeEngine final : public Engine {
 
 constexpr Option kOptions[] = {
     {"fast_kernels", "true (default), or false: reference kernels everywhere, no passes; slow, for comparing"},
+    {"tune", "false (default), or true: measures which way of doing each step is the fastest here (docs/tuning.md)"},
+    {"timing_cache", "file that keeps what tuning measures (default timings.txt in the folder of the user's caches)"},
     {"max_plans", "plans kept for different input shapes (default 16); the least recently used goes"},
 };
 
@@ -91,7 +94,15 @@ Error bad_value(std::string_view name, std::string_view value, std::string_view 
   return invalid_argument("option {}={} of backend native", name, value).with_fix(fmt::format("give {}", expected));
 }
 
-Result<cpu::EngineOptions> engine_options(const CompileOptions& options) {
+/// Measures on threads of its own, and only when a step asks.
+std::shared_ptr<cpu::Tuner> make_tuner(std::filesystem::path timings, int threads, const cpu::TuneWatch& watch) {
+  if (timings.empty()) timings = default_cache_folder();
+  if (timings == default_cache_folder() && !timings.empty()) timings /= "timings.txt";
+  auto cache = std::make_shared<cpu::TimingCache>(std::move(timings), timing_machine());
+  return std::make_shared<cpu::MeasuringTuner>(std::move(cache), std::make_unique<cpu::StepMeasurer>(threads), watch);
+}
+
+Result<cpu::EngineOptions> engine_options(const CompileOptions& options, const cpu::TuneWatch& watch = {}) {
   if (options.precision == Precision::fp16)
     return invalid_argument("backend native computes in fp32, bf16 or int8, not in {}", name_of(options.precision))
         .with_fix("use --precision fp32 or bf16");
@@ -101,10 +112,18 @@ Result<cpu::EngineOptions> engine_options(const CompileOptions& options) {
   result.threads = options.threads > 0 ? options.threads : granted_cores();
   // A quantized model says itself what is int8; its other parts are fp32.
   result.precision = options.precision == Precision::int8 ? Precision::fp32 : options.precision;
+  bool tune = false;
+  std::filesystem::path timings;
   for (const auto& [name, value] : options.options) {
     if (name == "fast_kernels") {
       if (value != "true" && value != "false") return bad_value(name, value, "true or false");
       result.fast_kernels = value == "true";
+    } else if (name == "tune") {
+      if (value != "true" && value != "false") return bad_value(name, value, "true or false");
+      tune = value == "true";
+    } else if (name == "timing_cache") {
+      if (value.empty()) return bad_value(name, value, "the name of a file");
+      timings = value;
     } else if (name == "max_plans") {
       const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result.max_plans);
       if (error != std::errc() || end != value.data() + value.size() || result.max_plans < 1)
@@ -116,6 +135,7 @@ Result<cpu::EngineOptions> engine_options(const CompileOptions& options) {
           .with_fix(fmt::format("it has {}", fmt::join(names, ", ")));
     }
   }
+  if (tune && result.fast_kernels) result.tuner = make_tuner(std::move(timings), result.threads, watch);
   return result;
 }
 
@@ -274,9 +294,9 @@ const Backend* native() {
 }
 
 Result<CompiledFile> compile_to_file(const Source& source, const CompileOptions& options,
-                                     std::span<const std::vector<TensorType>> inputs,
-                                     const std::filesystem::path& out) {
-  cpu::EngineOptions engine = FOVEA_TRY(engine_options(options));
+                                     std::span<const std::vector<TensorType>> inputs, const std::filesystem::path& out,
+                                     const cpu::TuneWatch& watch) {
+  cpu::EngineOptions engine = FOVEA_TRY(engine_options(options, watch));
   engine.max_plans = std::max(engine.max_plans, inputs.size());
   auto graph = source.graph;
   if (!graph) graph = std::make_shared<const Graph>(FOVEA_TRY(onnx::read_model(source.path)));
@@ -284,6 +304,7 @@ Result<CompiledFile> compile_to_file(const Source& source, const CompileOptions&
   if (inputs.size() == 1) engine.reload = reloader(source.path, *graph);
   const auto compiled = FOVEA_TRY(cpu::Engine::compile(std::move(graph), engine));
   for (const auto& types : inputs) FOVEA_TRY(compiled->prepare(types));
+  if (watch.stop && watch.stop()) return invalid_argument("interrupted");
   CompiledFile result;
   result.key = engine_key(options, compiled->threads());
   result.key.push_back({"model", source.path.filename().string()});

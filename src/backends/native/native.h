@@ -6,6 +6,7 @@
 
 #include "backends/backend.h"
 #include "cpu/engine.h"
+#include "cpu/tune.h"
 
 namespace fovea::backends {
 
@@ -20,9 +21,11 @@ struct CompiledFile {
 };
 
 /// Compiles the model for each set of input types (in the order of its inputs) and writes an engine file. Error: those
-/// of compiling; unsupported, where sizes depend on data, naming the node; io.
+/// of compiling; unsupported, where sizes depend on data, naming the node; io; invalid_argument, where `watch` stopped
+/// tuning: nothing is written but the timing cache.
 Result<CompiledFile> compile_to_file(const Source& source, const CompileOptions& options,
-                                     std::span<const std::vector<TensorType>> inputs, const std::filesystem::path& out);
+                                     std::span<const std::vector<TensorType>> inputs, const std::filesystem::path& out,
+                                     const cpu::TuneWatch& watch = {});
 
 /// What an engine file holds.
 struct EngineFileFacts {

@@ -16,7 +16,7 @@ namespace {
 class ConvStep final : public Step {
  public:
   ConvStep(const LowerNode& node, const ConvGeometry& g, const kernels::GemmKernel& kernel, Tensor packed, Tensor zeros,
-           const ConvEpilogue& fused, bool padded)
+           const ConvEpilogue& fused, bool padded, Split split)
       : x_(node.in(0)),
         y_(node.out()),
         g_(g),
@@ -25,6 +25,7 @@ class ConvStep final : public Step {
         zeros_(std::move(zeros)),
         fused_(fused),
         padded_(padded),
+        split_(split),
         threads_(std::max(node.threads, 1)) {
     s_ = g.shape;
     depth_ = g.in_per_group;
@@ -58,7 +59,7 @@ class ConvStep final : public Step {
     const int64_t total = g_.batch * s_.pixels(), tiles = ceil_div(total, kernel_.rows);
     const int64_t macs = s_.taps() * depth_ * g_.out_channels();
     constexpr int64_t kGrainMacs = 1 << 17;
-    if (share_rows(tiles, g_.groups * panels_, b.pool->size())) {
+    if (share_rows(split_, tiles, g_.groups * panels_, b.pool->size())) {
       b.pool->parallel_for(
           tiles, std::max<int64_t>(1, kGrainMacs / (macs * kernel_.rows)), [&](int64_t begin, int64_t end, int worker) {
             pixels(o, table(worker), total * begin / tiles, total * end / tiles, 0, g_.groups * panels_);
@@ -138,14 +139,13 @@ class ConvStep final : public Step {
   Tensor packed_, zeros_;
   ConvEpilogue fused_;
   bool padded_;
+  Split split_;
   int threads_;
   kernels::ConvShape s_;  // as the product sees it: that of the padded copy, where there is one
   int64_t depth_ = 1, block_ = 1, rows_floats_ = 0, padded_floats_ = 0, panels_ = 1, group_floats_ = 0;
 };
 
-}  // namespace
-
-StepPtr make_conv_step(const LowerNode& node) {
+StepPtr make_direct_step(const LowerNode& node, const kernels::GemmKernel& kernel, Split split) {
   const Tensor* weight = node.constant(1);
   const auto g = conv_geometry(node);
   const auto fused = conv_epilogue(node);
@@ -153,7 +153,6 @@ StepPtr make_conv_step(const LowerNode& node) {
   const kernels::ConvShape& s = g->shape;
   const bool padded =
       g->groups == 1 && g->in_per_group <= 8 && s.kernel_width > 1 && s.dilation_x == 1 && s.dilation_y == 1;
-  const kernels::GemmKernel& kernel = kernels::gemm_kernel(g->out_per_group);
   const int64_t floats = kernels::packed_floats(kernel, g->out_per_group, s.taps(), g->in_per_group);
   auto packed = node.weights.get(
       *weight, fmt::format("conv {} {} {}", kernel.name, g->groups, padded), {DType::f32, {g->groups * floats}},
@@ -175,7 +174,22 @@ StepPtr make_conv_step(const LowerNode& node) {
   auto zeros = Tensor::allocate(DType::f32, {g->in_channels()});
   if (!packed.ok() || !zeros.ok()) return nullptr;
   return std::make_unique<ConvStep>(node, *g, kernel, std::move(packed).value(), std::move(zeros).value(), *fused,
-                                    padded);
+                                    padded, split);
+}
+
+}  // namespace
+
+std::vector<Candidate> direct_candidates(const LowerNode& node, const ConvGeometry& g) {
+  const kernels::GemmKernel& usual = kernels::gemm_kernel(g.out_per_group);
+  std::vector<Candidate> ways;
+  const auto add = [&](const kernels::GemmKernel& kernel, Split split, std::string_view suffix) {
+    ways.push_back({fmt::format("direct {}{}", kernel.name, suffix),
+                    [&kernel, split](const LowerNode& n) { return make_direct_step(n, kernel, split); }});
+  };
+  add(usual, Split::best, "");
+  if (node.tuning == nullptr || g.groups > 1) return ways;
+  add_other_ways(usual, g.batch * g.shape.pixels(), g.out_per_group, node.threads, add);
+  return ways;
 }
 
 }  // namespace fovea::cpu

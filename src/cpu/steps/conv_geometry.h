@@ -40,6 +40,13 @@ std::optional<ConvEpilogue> conv_epilogue(const LowerNode& node);
 /// A convolution of one tap without padding or groups, with products in bf16, where asked for.
 StepPtr make_bf16_pointwise_step(const LowerNode& node, const ConvGeometry& g, const ConvEpilogue& fused);
 
+/// Ways of doing a convolution as matrix products over row pointers, the cost model's first; without tuning
+/// that one alone.
+std::vector<Candidate> direct_candidates(const LowerNode& node, const ConvGeometry& g);
+/// Ways of filtering it after Winograd, the cost model's first; without tuning that one alone, where it is cheaper than
+/// a direct convolution. None where Winograd's filtering does not apply.
+std::vector<Candidate> winograd_candidates(const LowerNode& node, const ConvGeometry& g);
+
 /// Whether Winograd's filtering in f32 costs less than a direct convolution whose products are `direct_speed` times as
 /// fast as those of f32.
 bool winograd_beats(const LowerNode& node, const ConvGeometry& g, double direct_speed);

@@ -35,7 +35,7 @@ void run_product(const DenseProduct& p, ThreadPool& pool) {
   const int64_t panels = kernels::panel_count(*p.kernel, p.columns);
   constexpr int64_t kGrainMacs = 1 << 17;  // multiply-adds that are worth a thread: some 10 us
   const int64_t tile_rows = p.kernel->rows, tiles = (p.rows + tile_rows - 1) / tile_rows;
-  if (share_rows(tiles, panels, pool.size())) {
+  if (share_rows(p.split, tiles, panels, pool.size())) {
     const int64_t grain = std::max<int64_t>(1, kGrainMacs / std::max<int64_t>(1, tile_rows * p.depth * p.columns));
     pool.parallel_for(tiles, grain, [&](int64_t begin, int64_t end, int) {
       run_rows(p, p.rows * begin / tiles, p.rows * end / tiles, 0, panels);

@@ -11,7 +11,8 @@ namespace {
 
 class LinearStep final : public Step {
  public:
-  LinearStep(const LowerNode& node, const kernels::GemmKernel& kernel, Tensor packed, const LinearForm& form)
+  LinearStep(const LowerNode& node, const kernels::GemmKernel& kernel, Tensor packed, const LinearForm& form,
+             Split split)
       : a_(node.in(0)), bias_(form.bias), residual_(form.residual), y_(node.out()), packed_(std::move(packed)) {
     product_.kernel = &kernel;
     product_.rows = element_count(node.out_shape()) / form.columns;
@@ -21,6 +22,7 @@ class LinearStep final : public Step {
     product_.epilogue.activation = form.activation;
     product_.epilogue.residual_stride = form.columns;
     product_.epilogue.residual_last = form.residual_last;
+    product_.split = split;
   }
 
   Result<void> run(const Bindings& b) const override {
@@ -42,6 +44,15 @@ class LinearStep final : public Step {
   DenseProduct product_;
 };
 
+std::string operation_text(const LowerNode& node, const LinearForm& form) {
+  return fmt::format("linear {}x{} to {}{}{} activation {}", element_count(node.out_shape()) / form.columns, form.depth,
+                     form.columns, form.bias == kNoValue ? "" : " bias",
+                     form.residual == kNoValue ? ""
+                     : form.residual_last      ? " residual last"
+                                               : " residual",
+                     static_cast<int>(form.activation.kind));
+}
+
 /// The constant right operand as packed panels: once an engine, whatever plan asks.
 Result<Tensor> pack_weight(const LowerNode& node, const kernels::GemmKernel& kernel, const LinearForm& form) {
   return node.weights.get(
@@ -53,6 +64,14 @@ Result<Tensor> pack_weight(const LowerNode& node, const kernels::GemmKernel& ker
                                          transposed ? 1 : columns};
         kernels::pack_panels(kernel, source, 0, kernels::panel_count(kernel, columns), static_cast<float*>(to));
       });
+}
+
+StepPtr make_linear(const LowerNode& node, const kernels::GemmKernel& kernel, Split split) {
+  const auto form = linear_form(node);
+  if (!form) return nullptr;
+  auto packed = pack_weight(node, kernel, *form);
+  if (!packed.ok()) return nullptr;
+  return std::make_unique<LinearStep>(node, kernel, std::move(packed).value(), *form, split);
 }
 
 }  // namespace
@@ -88,10 +107,16 @@ std::optional<LinearForm> linear_form(const LowerNode& node) {
 StepPtr make_linear_step(const LowerNode& node) {
   const auto form = linear_form(node);
   if (!form) return nullptr;
-  const kernels::GemmKernel& kernel = kernels::gemm_kernel(form->columns);
-  auto packed = pack_weight(node, kernel, *form);
-  if (!packed.ok()) return nullptr;
-  return std::make_unique<LinearStep>(node, kernel, std::move(packed).value(), *form);
+  const kernels::GemmKernel& usual = kernels::gemm_kernel(form->columns);
+  if (node.tuning == nullptr) return make_linear(node, usual, Split::best);
+  std::vector<Candidate> ways;
+  const auto add = [&](const kernels::GemmKernel& kernel, Split split, std::string_view suffix) {
+    ways.push_back({fmt::format("{}{}", kernel.name, suffix),
+                    [&kernel, split](const LowerNode& n) { return make_linear(n, kernel, split); }});
+  };
+  add(usual, Split::best, "");
+  add_other_ways(usual, element_count(node.out_shape()) / form->columns, form->columns, node.threads, add);
+  return make_chosen(node, operation_text(node, *form), ways);
 }
 
 }  // namespace fovea::cpu

@@ -32,7 +32,6 @@ StepPtr make_bf16_conv_step(const LowerNode& node);       // the same with produ
 StepPtr make_depthwise_step(const LowerNode& node);       // fovea.Conv with a channel to each group
 StepPtr make_grouped_conv_step(const LowerNode& node);    // fovea.Conv with few channels to each group
 StepPtr make_expand_step(const LowerNode& node);          // fovea.Conv with a pointwise convolution in front
-StepPtr make_winograd_step(const LowerNode& node);        // fovea.Conv 3x3 of stride 1
 StepPtr make_pool_step(const LowerNode& node);            // fovea.MaxPool, fovea.AveragePool
 
 /// What narrow_ports() asks, of the nodes that these steps serve.

@@ -36,47 +36,66 @@ class Costs {
     return macs / product_rate() / cores() + bytes(9 * channels_product()) / kMemoryBytesPerCycle;
   }
 
+  /// The better of blocks() and shared().
   Schedule winograd(const kernels::WinogradConv& w) const {
-    const auto places = static_cast<double>(w.places()), in = static_cast<double>(w.in_channels);
-    const auto tiles = static_cast<double>(w.tiles());
-    const double weights = bytes(places * channels_product()), tile = bytes(places * in);
-    const double tile_products = bytes(places * static_cast<double>(w.chunk_columns()));
-    const double compute =
-        tiles * places *
-        (channels_product() / product_rate() + (in + static_cast<double>(w.out_channels)) * kTransformCycles / lanes_);
+    const Schedule each = blocks(w);
+    const auto together = shared(w);
+    return together && together->cycles < each.cycles ? *together : each;
+  }
+
+  /// Each thread goes through its tiles in blocks.
+  Schedule blocks(const kernels::WinogradConv& w) const {
+    const double weights = bytes(places(w) * channels_product()), tile = tile_bytes(w);
+    const double tile_products = bytes(places(w) * static_cast<double>(w.chunk_columns()));
     const auto cache = static_cast<double>(cache_sizes().l2) * 0.75, chunks = static_cast<double>(w.chunks());
     Schedule best;
     const int64_t each = ceil_div(w.tiles(), threads_), rows = w.kernel->rows;
     for (int64_t block = std::min(each, 2 * rows);; block = std::min(each, block + rows)) {
-      const auto blocks = static_cast<double>(ceil_div(each, block));
-      const bool fits = static_cast<double>(block) * (tile + tile_products) <= cache;
-      const double spilled = fits ? 0 : static_cast<double>(each) * tile * (chunks + 1);
-      // The cores share the way to memory and to the last cache: each reads all weights once a block.
-      const double again = (blocks * cores() - 1) * weights + spilled;
-      const double cycles = compute / cores() + weights / kMemoryBytesPerCycle + again / kCacheBytesPerCycle;
-      if (best.cycles == 0 || cycles < best.cycles) best = {block, false, cycles};
+      const double room = cache - static_cast<double>(block) * (tile + tile_products);
+      // Weights that have room beside the block are read once a core, others once a block.
+      const auto readings = room >= weights ? 1.0 : static_cast<double>(ceil_div(each, block));
+      const double spilled = room >= 0 ? 0 : static_cast<double>(each) * tile * (chunks + 1);
+      // The cores share the way to memory and to the last cache.
+      const double again = (readings * cores() - 1) * weights + spilled;
+      const double cycles = compute(w) / cores() + weights / kMemoryBytesPerCycle + again / kCacheBytesPerCycle;
+      if (best.cycles == 0 || cycles <= best.cycles) best = {block, false, cycles};
       if (block == each || static_cast<double>(block + rows) * tile > kMostScratch) break;
     }
-    if (threads_ > 1 && tiles * tile <= kMostScratch) {
-      const auto share = static_cast<double>(ceil_div(w.chunks(), threads_)) / chunks;
-      const double moved = share * tiles * tile * chunks + tiles * tile;
-      const double cycles =
-          compute * share + weights / kMemoryBytesPerCycle + moved / kCacheBytesPerCycle + kJoinCycles;
-      if (cycles < best.cycles) best = {w.tiles(), true, cycles};
-    }
     return best;
+  }
+
+  /// All tiles in one block, whose columns threads share out; nullopt for one thread, and too many tiles.
+  std::optional<Schedule> shared(const kernels::WinogradConv& w) const {
+    const auto tiles = static_cast<double>(w.tiles()), chunks = static_cast<double>(w.chunks());
+    if (threads_ == 1 || tiles * tile_bytes(w) > kMostScratch) return std::nullopt;
+    const auto share = static_cast<double>(ceil_div(w.chunks(), threads_)) / chunks;
+    const double moved = share * tiles * tile_bytes(w) * chunks + tiles * tile_bytes(w);
+    const double weights = bytes(places(w) * channels_product());
+    const double cycles =
+        compute(w) * share + weights / kMemoryBytesPerCycle + moved / kCacheBytesPerCycle + kJoinCycles;
+    return Schedule{w.tiles(), true, cycles};
   }
 
  private:
   // What moves while the products run is half hidden behind them: these are twice the bytes that arrive in a cycle.
   static constexpr double kMemoryBytesPerCycle = 8;
   static constexpr double kCacheBytesPerCycle = 12;
-  static constexpr double kTransformCycles = 5;  // of a vector in one place, there and back
+  // Of a vector in one place, there and back; the transforms of F(6,3) have more terms.
+  static double transform_cycles(const kernels::WinogradConv& w) { return w.size == 6 ? 7 : 5; }
   static constexpr double kJoinCycles = 5000;
   static constexpr double kMostScratch = 8 << 20;  // bytes of transformed tiles of a block
 
   double cores() const { return static_cast<double>(threads_); }
   static double bytes(double floats) { return floats * 4; }
+  static double places(const kernels::WinogradConv& w) { return static_cast<double>(w.places()); }
+  static double tile_bytes(const kernels::WinogradConv& w) {
+    return bytes(places(w) * static_cast<double>(w.in_channels));
+  }
+  double compute(const kernels::WinogradConv& w) const {
+    const auto channels = static_cast<double>(w.in_channels + w.out_channels);
+    return static_cast<double>(w.tiles()) * places(w) *
+           (channels_product() / product_rate() + channels * transform_cycles(w) / lanes_);
+  }
   double channels_product() const { return static_cast<double>(g_.in_per_group * g_.out_per_group); }
   double product_rate() const { return 2 * lanes_ * 0.9; }
 
@@ -84,6 +103,15 @@ class Costs {
   int64_t threads_;
   double lanes_ = 4;
 };
+
+/// Sizes that may be chosen. The rounding error of F(6,3) grows with the number of channels that are summed: up to 64
+/// it stays below 4e-6 (kernels/winograd_test.cc), so that six such layers in a row, whose errors add up as squares,
+/// stay within the 1e-5 that a model may have. F(4,3) has 3e-6 with 512 channels.
+std::span<const int> sizes(const ConvGeometry& g) {
+  static constexpr int kSizes[] = {4, 2, 6};
+  constexpr int64_t kMostChannelsOfSix = 64;
+  return std::span(kSizes).first(g.in_per_group <= kMostChannelsOfSix ? 3 : 2);
+}
 
 class WinogradStep final : public Step {
  public:
@@ -165,24 +193,32 @@ struct Choice {
   Schedule schedule;
 };
 
+bool applies(const ConvGeometry& g) {
+  const kernels::ConvShape& s = g.shape;
+  return g.groups == 1 && s.kernel_height == 3 && s.kernel_width == 3 && s.stride_y == 1 && s.stride_x == 1 &&
+         s.dilation_y == 1 && s.dilation_x == 1 && g.in_per_group >= 16 && g.out_per_group >= 16;
+}
+
+kernels::WinogradConv winograd_conv(const ConvGeometry& g, int size, const kernels::GemmKernel& kernel) {
+  kernels::WinogradConv conv;
+  conv.kernel = &kernel;
+  conv.size = size;
+  conv.shape = g.shape;
+  conv.batch = g.batch;
+  conv.in_channels = g.in_per_group;
+  conv.out_channels = g.out_per_group;
+  return conv;
+}
+
 /// The cheapest way of filtering, if it is cheaper than a direct convolution whose products are `direct_speed` times as
 /// fast as those of f32.
 std::optional<Choice> choose(const LowerNode& node, const ConvGeometry& g, double direct_speed) {
-  const kernels::ConvShape& s = g.shape;
-  if (g.groups != 1 || s.kernel_height != 3 || s.kernel_width != 3 || s.stride_y != 1 || s.stride_x != 1 ||
-      s.dilation_y != 1 || s.dilation_x != 1 || g.in_per_group < 16 || g.out_per_group < 16)
-    return std::nullopt;
+  if (!applies(g)) return std::nullopt;
   const Costs costs(g, std::max(node.threads, 1));
   std::optional<Choice> best;
   double least = costs.direct() / direct_speed;
-  for (int size : {2, 4}) {
-    kernels::WinogradConv candidate;
-    candidate.kernel = &kernels::gemm_kernel(g.out_per_group);
-    candidate.size = size;
-    candidate.shape = s;
-    candidate.batch = g.batch;
-    candidate.in_channels = g.in_per_group;
-    candidate.out_channels = g.out_per_group;
+  for (const int size : sizes(g)) {
+    const kernels::WinogradConv candidate = winograd_conv(g, size, kernels::gemm_kernel(g.out_per_group));
     const Schedule schedule = costs.winograd(candidate);
     if (schedule.cycles >= least) continue;
     least = schedule.cycles;
@@ -197,22 +233,51 @@ bool winograd_beats(const LowerNode& node, const ConvGeometry& g, double direct_
   return choose(node, g, direct_speed).has_value();
 }
 
-StepPtr make_winograd_step(const LowerNode& node) {
+namespace {
+
+StepPtr make_winograd_step(const LowerNode& node, const kernels::WinogradConv& conv, const Schedule& schedule) {
   const Tensor* weight = node.constant(1);
-  const auto g = conv_geometry(node);
   const auto epilogue = conv_epilogue(node);
-  if (weight == nullptr || !g || !epilogue) return nullptr;
-  const auto choice = choose(node, *g, 1);
-  if (!choice) return nullptr;
-  const kernels::WinogradConv& conv = choice->conv;
+  if (weight == nullptr || !epilogue) return nullptr;
   auto packed = node.weights.get(*weight, fmt::format("winograd {} {}", conv.size, conv.kernel->name),
                                  {DType::f32, {conv.packed_floats()}}, [weight = *weight, conv](void* to) {
                                    kernels::winograd_pack(conv, weight.data<float>(), static_cast<float*>(to));
                                  });
-  auto zeros = Tensor::allocate(DType::f32, {g->in_per_group});
+  auto zeros = Tensor::allocate(DType::f32, {conv.in_channels});
   if (!packed.ok() || !zeros.ok()) return nullptr;
-  return std::make_unique<WinogradStep>(node, conv, choice->schedule, std::move(packed).value(),
-                                        std::move(zeros).value(), *epilogue);
+  return std::make_unique<WinogradStep>(node, conv, schedule, std::move(packed).value(), std::move(zeros).value(),
+                                        *epilogue);
+}
+
+}  // namespace
+
+std::vector<Candidate> winograd_candidates(const LowerNode& node, const ConvGeometry& g) {
+  std::vector<Candidate> ways;
+  if (!applies(g)) return ways;
+  const auto add = [&](const kernels::WinogradConv& conv, const Schedule& schedule) {
+    std::string name = fmt::format("winograd {}x3 {}, {}", conv.size, conv.kernel->name,
+                                   schedule.shared ? "shared" : fmt::format("blocks of {}", schedule.block));
+    if (std::ranges::find(ways, name, &Candidate::name) != ways.end()) return;
+    ways.push_back(
+        {std::move(name), [conv, schedule](const LowerNode& n) { return make_winograd_step(n, conv, schedule); }});
+  };
+  const Costs costs(g, std::max(node.threads, 1));
+  if (const auto best = choose(node, g, 1)) add(best->conv, best->schedule);
+  if (node.tuning == nullptr) return ways;
+  const kernels::GemmKernel& usual = kernels::gemm_kernel(g.out_per_group);
+  for (const int size : sizes(g)) {
+    const kernels::WinogradConv conv = winograd_conv(g, size, usual);
+    const Schedule blocks = costs.blocks(conv);
+    add(conv, blocks);
+    if (size != 2 && blocks.block > usual.rows) add(conv, {ceil_div(blocks.block, 2), false, 0});
+    if (const auto shared = costs.shared(conv); shared && size != 6) add(conv, *shared);
+    for (const kernels::GemmKernel* kernel : kernels::gemm_kernels())
+      if (kernel->columns == 32 && kernel != &usual) {
+        const kernels::WinogradConv narrow = winograd_conv(g, size, *kernel);
+        add(narrow, costs.blocks(narrow));
+      }
+  }
+  return ways;
 }
 
 }  // namespace fovea::cpu
