@@ -100,15 +100,12 @@ struct Trial {
   }
 };
 
-/// Reads so much else that what the cores have in their caches goes.
+/// Reads as much else as the rest of the model does between two runs of a step.
 class Flush {
  public:
-  /// `all_caches`: the last one, too, which cores share.
-  explicit Flush(int threads, bool all_caches) {
+  Flush(int threads, int64_t model_bytes) {
     constexpr int64_t kMost = 256 << 20;
-    const CacheSizes& caches = cache_sizes();
-    int64_t bytes = 2 * caches.l2 * threads;
-    if (all_caches) bytes = std::max(bytes, std::min<int64_t>(kMost, 2 * caches.l3));
+    const int64_t bytes = std::max<int64_t>(2 * cache_sizes().l2 * threads, std::min(kMost, model_bytes));
     other_.resize(static_cast<size_t>(bytes / 4), 1.0f);
   }
   void operator()(ThreadPool& pool) const {
@@ -162,9 +159,9 @@ std::vector<double> StepMeasurer::measure(const LowerNode& node, std::span<const
   if (!operands.ok()) return never;
   std::vector<Trial> trials;
   for (const Candidate& candidate : candidates) trials.push_back(Trial::of(node, candidate));
-  // The layers between two runs displace a step's weights from the cores' caches; large models from the last one, too.
+  // Sizes of the last cache are no help: cores and virtual machines share it.
   ThreadPool pool(threads_);
-  const Flush flush(pool.size(), cache_sizes().l3 > 0 && constant_bytes(node.graph) > cache_sizes().l3 * 3 / 4);
+  const Flush flush(pool.size(), constant_bytes(node.graph));
   Bindings bindings{operands->addresses, &pool, nullptr};
   const auto prepare = [&](size_t) {
     flush(pool);
