@@ -9,6 +9,8 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/syscall.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 namespace fovea {
@@ -68,6 +70,12 @@ CpuFeatures detect_features() {
     f.avx_vnni = __builtin_cpu_supports("avx2") && (a & (1u << 4)) != 0;
     f.avx512_bf16 = __builtin_cpu_supports("avx512f") && (a & (1u << 5)) != 0;
   }
+#elif defined(__aarch64__) && defined(__linux__)
+  // Bits of Linux's <asm/hwcap.h>.
+  constexpr unsigned long kDotProduct = 1ul << 20, kI8mm = 1ul << 13, kBf16 = 1ul << 14;
+  f.arm_dotprod = (getauxval(AT_HWCAP) & kDotProduct) != 0;
+  f.arm_i8mm = (getauxval(AT_HWCAP2) & kI8mm) != 0;
+  f.arm_bf16 = (getauxval(AT_HWCAP2) & kBf16) != 0;
 #endif
   return f;
 }

@@ -22,6 +22,9 @@ struct CpuFeatures {
   bool avx_vnni = false;     // VPDPBUSD, 256 bit
   bool amx_bf16 = false;     // TDPBF16PS
   bool amx_int8 = false;     // TDPBUSD
+  bool arm_dotprod = false;  // SDOT
+  bool arm_i8mm = false;     // USDOT, USMMLA
+  bool arm_bf16 = false;     // BFDOT, BFMMLA
 };
 const CpuFeatures& cpu_features();
 

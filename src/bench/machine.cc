@@ -56,10 +56,10 @@ Machine describe_machine() {
   machine.cpu = cpu_name();
   machine.isa = name_of(active_isa());
   const CpuFeatures& features = cpu_features();
-  const std::pair<bool, const char*> extensions[] = {{features.avx_vnni, " avx_vnni"},
-                                                     {features.avx512_vnni, " avx512_vnni"},
-                                                     {features.avx512_bf16, " avx512_bf16"},
-                                                     {features.amx_bf16, " amx"}};
+  const std::pair<bool, const char*> extensions[] = {
+      {features.avx_vnni, " avx_vnni"}, {features.avx512_vnni, " avx512_vnni"}, {features.avx512_bf16, " avx512_bf16"},
+      {features.amx_bf16, " amx"},      {features.arm_dotprod, " dotprod"},     {features.arm_i8mm, " i8mm"},
+      {features.arm_bf16, " bf16"}};
   for (const auto& [there, name] : extensions)
     if (there) machine.isa += name;
   if (utsname system{}; uname(&system) == 0)

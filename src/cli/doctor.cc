@@ -24,6 +24,9 @@ std::vector<std::string> features() {
   if (f.avx512_bf16) names.emplace_back("avx512_bf16");
   if (f.amx_bf16) names.emplace_back("amx_bf16");
   if (f.amx_int8) names.emplace_back("amx_int8");
+  if (f.arm_dotprod) names.emplace_back("dotprod");
+  if (f.arm_i8mm) names.emplace_back("i8mm");
+  if (f.arm_bf16) names.emplace_back("bf16");
   return names;
 }
 
@@ -105,7 +108,7 @@ class TextWriter {
     line("system", machine.system);
     line("CPU", machine.cpu);
     line("ISA", fmt::format("{}: {}", name_of(active_isa()), isa_reason()));
-    line("extensions", extensions.empty() ? "none of avx_vnni, avx512_vnni, avx512_bf16, amx"
+    line("extensions", extensions.empty() ? "none of avx_vnni, avx512_vnni, avx512_bf16, amx, dotprod, i8mm, bf16"
                                           : fmt::format("{}", fmt::join(extensions, ", ")));
     line("cores", fmt::format("{} granted to this process (affinity and cgroup)", machine.cores));
     line("caches", fmt::format("L1d {} KiB, L2 {} KiB, L3 {} KiB", caches.l1d >> 10, caches.l2 >> 10, caches.l3 >> 10));

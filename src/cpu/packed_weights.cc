@@ -97,27 +97,51 @@ Result<Tensor> PackedWeights::get(const Tensor& source, const std::string& name,
   return take(key, recipe, remember(key, source, std::move(made)));
 }
 
-void PackedWeights::finish(int threads) {
+Result<Tensor> PackedWeights::derive(const Tensor& packed, const std::string& recipe, const TensorType& type,
+                                     Fill fill) {
+  const WeightKey key = weight_key(packed, full_recipe(recipe, type));
+  if (const auto it = mine_.find(key); it != mine_.end()) return it->second;
+  {
+    const std::lock_guard lock(store_.mutex);
+    if (const auto it = store_.known.find(key); it != store_.known.end()) return it->second.packed;
+  }
+  Tensor made = FOVEA_TRY(allocate(type.dtype, type.shape));
+  derived_.push_back({key, packed, made, std::move(fill)});
+  mine_.emplace(key, made);
+  return made;
+}
+
+void PackedWeights::fill(std::vector<Waiting>& waiting, int threads, bool keep_sources) {
   // Large ones first: the threads end together.
-  std::ranges::stable_sort(waiting_,
+  std::ranges::stable_sort(waiting,
                            [](const Waiting& a, const Waiting& b) { return a.packed.bytes() > b.packed.bytes(); });
   std::atomic<size_t> next = 0;
   const auto work = [&] {
-    for (size_t i = next++; i < waiting_.size(); i = next++) {
-      Waiting& w = waiting_[i];
+    for (size_t i = next++; i < waiting.size(); i = next++) {
+      Waiting& w = waiting[i];
       w.fill(w.packed.mutable_view().data);
       w.fill = nullptr;
       MappedFile::release_pages(w.source.raw(), w.source.bytes());
-      if (!keep_sources_) w.source = Tensor();
+      if (!keep_sources) w.source = Tensor();
     }
   };
-  if (threads > 1 && waiting_.size() > 1) {
+  if (threads > 1 && waiting.size() > 1) {
     ThreadPool pool(threads);
     pool.parallel_for(pool.size(), 1, [&](int64_t, int64_t, int) { work(); });
   } else {
     work();
   }
+}
+
+void PackedWeights::finish(int threads) {
+  fill(waiting_, threads, keep_sources_);
+  fill(derived_, threads, true);
   const std::lock_guard lock(store_.mutex);
+  for (Waiting& w : derived_) {
+    mine_.erase(w.key);
+    store_.known.emplace(w.key, WeightStore::Entry{std::move(w.source), w.packed});
+  }
+  derived_.clear();
   if (only_file_)
     for (const auto& [key, packed] : mine_) store_.by_order.emplace(key.order, packed);
   for (Waiting& w : waiting_) {

@@ -71,6 +71,10 @@ class PackedWeights {
   /// Zeroed memory for a weight that `pack` makes. Error: out_of_memory.
   Result<Tensor> allocate(DType dtype, Shape shape) { return store_.memory.allocate(dtype, std::move(shape)); }
 
+  /// What a step makes of a packed weight for itself: plans share it, engine files do not have it, so that it is made
+  /// again when they are loaded. Error: out_of_memory.
+  Result<Tensor> derive(const Tensor& packed, const std::string& recipe, const TensorType& type, Fill fill);
+
   /// Forgets what the last maker of a step took.
   void begin_step() { taken_.clear(); }
   /// Weights taken since begin_step().
@@ -88,6 +92,7 @@ class PackedWeights {
     Fill fill;
   };
   Result<Tensor> invented(const TensorType& type) const;
+  static void fill(std::vector<Waiting>& waiting, int threads, bool keep_sources);
   Result<Tensor> find_in_file(const WeightKey& key, const TensorType& type);
   Tensor remember(const WeightKey& key, const Tensor& source, Tensor packed);
   Tensor take(const WeightKey& key, const std::string& recipe, Tensor packed);
@@ -99,7 +104,7 @@ class PackedWeights {
   bool only_file_ = false, missing_ = false;
   std::map<WeightKey, Tensor> mine_;
   std::vector<PackedUse> taken_;
-  std::vector<Waiting> waiting_;
+  std::vector<Waiting> waiting_, derived_;  // the second are made of the first
 };
 
 /// The key of a weight under a recipe.

@@ -120,13 +120,10 @@ class Stretches {
 class Block {
  public:
   Block(const GemmKernel& kernel, const GemmTile& block, const float* packed, int64_t row_count, int64_t n)
-      : kernel_(kernel),
-        block_(block),
-        packed_(packed),
-        row_count_(row_count),
-        n_(n),
-        tiles_(ceil_div(row_count, kernel.rows)),
-        stretches_(block, may_cut() ? longest_stretch(kernel) : block.taps * block.depth) {}
+      : Block(kernel, block, packed, nullptr, nullptr, row_count, n) {}
+  Block(const GemmKernel& kernel, const GemmTile& block, const NarrowPanels& packed, float* room, int64_t row_count,
+        int64_t n)
+      : Block(kernel, block, nullptr, &packed, room, row_count, n) {}
 
   void run(int64_t first_panel, int64_t last_panel) const {
     const int64_t panels = last_panel - first_panel, stretches = stretches_.count();
@@ -144,20 +141,46 @@ class Block {
       } else {
         const auto [next, next_stretch] = place(i + 1);
         const Stretch ahead = stretches_[next_stretch];
-        run(panel, stretch, part(next, ahead), ahead.taps * ahead.depth * kernel_.columns);
+        run(panel, stretch, part(next, ahead), floats_of(ahead));
       }
     }
   }
 
  private:
+  Block(const GemmKernel& kernel, const GemmTile& block, const float* packed, const NarrowPanels* narrow, float* room,
+        int64_t row_count, int64_t n)
+      : kernel_(kernel),
+        block_(block),
+        packed_(packed),
+        narrow_(narrow),
+        room_(room),
+        row_count_(row_count),
+        n_(n),
+        tiles_(ceil_div(row_count, kernel.rows)),
+        stretches_(block, may_cut() ? longest_stretch(kernel) : block.taps * block.depth) {}
+
   /// C holds the sums between stretches, and is added like a residual: there must be room for that in the epilogue.
   bool may_cut() const {
     const Epilogue& e = block_.epilogue;
     return tiles_ > 2 && !(e.residual != nullptr && e.residual_last);
   }
 
+  /// Where a stretch of a panel lies, in whatever form, and its size in floats' bytes.
   const float* part(int64_t panel, const Stretch& s) const {
+    if (narrow_ != nullptr) return reinterpret_cast<const float*>(narrow_rows(*narrow_, panel, s.offset));
     return packed_ + (panel * block_.taps * block_.depth + s.tap * block_.depth + s.offset) * kernel_.columns;
+  }
+
+  int64_t floats_of(const Stretch& s) const {
+    if (narrow_ != nullptr) return narrow_row_bytes(*narrow_, s.depth) / static_cast<int64_t>(sizeof(float));
+    return s.taps * s.depth * kernel_.columns;
+  }
+
+  /// A stretch of a panel as the tiles read it.
+  const float* widened(int64_t panel, const Stretch& s) const {
+    if (narrow_ == nullptr) return part(panel, s);
+    widen_panel(*narrow_, panel, s.offset, s.depth, room_);
+    return room_;
   }
 
   /// All tiles with a stretch of the sum in one panel. `ahead`: what comes next; each tile brings its share of it to
@@ -169,7 +192,7 @@ class Block {
     tile.taps = stretch.taps;
     tile.depth = stretch.depth;
     tile.offset = block_.offset + stretch.offset * kernel_.spread;
-    tile.panel = part(panel, stretch);
+    tile.panel = widened(panel, stretch);
     tile.columns = std::min<int64_t>(kernel_.columns, n_ - n0);
     Epilogue& e = tile.epilogue;
     if (e.scale) e.scale += n0;
@@ -199,6 +222,8 @@ class Block {
   const GemmKernel& kernel_;
   const GemmTile& block_;
   const float* packed_;
+  const NarrowPanels* narrow_;
+  float* room_;
   int64_t row_count_, n_, tiles_;
   Stretches stretches_;
 };
@@ -216,6 +241,11 @@ void set_ahead(GemmTile& tile, const float* ahead, int64_t floats) {
 void gemm_block(const GemmKernel& kernel, const GemmTile& block, const float* packed, int64_t row_count, int64_t n,
                 int64_t first_panel, int64_t last_panel) {
   if (first_panel < last_panel) Block(kernel, block, packed, row_count, n).run(first_panel, last_panel);
+}
+
+void gemm_block(const GemmKernel& kernel, const GemmTile& block, const NarrowPanels& packed, float* room,
+                int64_t row_count, int64_t n, int64_t first_panel, int64_t last_panel) {
+  if (first_panel < last_panel) Block(kernel, block, packed, room, row_count, n).run(first_panel, last_panel);
 }
 
 int64_t block_rows(const GemmKernel& kernel, int64_t rows, int64_t taps, int64_t depth) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "kernels/activation.h"
+#include "kernels/narrow_panel.h"
 
 namespace fovea::kernels {
 
@@ -84,6 +85,10 @@ inline int64_t panel_count(const GemmKernel& kernel, int64_t n) { return (n + ke
 /// part (and the rows' part, where the rows do not fit the L2 cache) stays in the cache; C holds the sums meanwhile.
 void gemm_block(const GemmKernel& kernel, const GemmTile& tile, const float* packed, int64_t row_count, int64_t n,
                 int64_t first_panel, int64_t last_panel);
+
+/// The same with panels in a narrow form (kernels/narrow_panel.h), of one tap. `room`: packed_floats() of one panel.
+void gemm_block(const GemmKernel& kernel, const GemmTile& tile, const NarrowPanels& packed, float* room,
+                int64_t row_count, int64_t n, int64_t first_panel, int64_t last_panel);
 
 /// Rows that a block should have, so that a stretch of its part of the left operand stays in half of the L2 cache; a
 /// multiple of the tile's rows, at most `rows`, balanced over blocks.

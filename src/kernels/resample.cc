@@ -23,7 +23,7 @@ namespace HWY_NAMESPACE {
 #if HWY_TARGET == HWY_SCALAR
 
 // Plain loops over the same blocks; the words of a quad are its weights.
-HWY_INLINE void pack(const int32_t* weights, uint32_t* words) { std::memcpy(words, weights, 16); }
+void pack(const int32_t* weights, uint32_t* words) { std::memcpy(words, weights, 16); }
 
 HWY_INLINE int32_t row_sum(const uint8_t* row, const ResampleQuads& quads, int64_t i, int64_t colour) {
   const uint32_t* words = quads.words + i * quads.stride * kResampleQuadWords;
@@ -102,7 +102,7 @@ struct Weights {
   SumsVec part[kParts];
 };
 
-HWY_INLINE void pack(const int32_t* weights, uint32_t* words) {
+void pack(const int32_t* weights, uint32_t* words) {
   std::memset(words, 0, sizeof(uint32_t) * kResampleQuadWords);
   for (int t = 0; t < 4; ++t) {
     int32_t rest = weights[t];
@@ -138,7 +138,7 @@ struct Weights {
   SumsVec part[kParts][2];
 };
 
-HWY_INLINE void pack(const int32_t* weights, uint32_t* words) {
+void pack(const int32_t* weights, uint32_t* words) {
   std::memset(words, 0, sizeof(uint32_t) * kResampleQuadWords);
   for (int t = 0; t < 4; ++t) {
     const int32_t high = (weights[t] + (1 << (kLowBits - 1))) >> kLowBits;
@@ -178,7 +178,7 @@ struct Weights {
   SumsVec tap[4];
 };
 
-HWY_INLINE void pack(const int32_t* weights, uint32_t* words) { std::memcpy(words, weights, 16); }
+void pack(const int32_t* weights, uint32_t* words) { std::memcpy(words, weights, 16); }
 
 HWY_INLINE Weights spread_weights(const uint32_t* words) {
   Weights w;

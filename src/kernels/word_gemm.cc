@@ -42,6 +42,20 @@ Choice choose(WordFormat format) {
     if (format == WordFormat::i8) choice.add(cpu.avx_vnni, avx2::kI8);
     if (format == WordFormat::i16) choice.add(true, avx2::kI16);
   }
+#elif defined(__aarch64__)
+  const CpuFeatures& cpu = cpu_features();
+  if (active_isa() == Isa::neon) {
+    if (format == WordFormat::bf16) {
+      choice.add(cpu.arm_bf16, neon::kBf16Pairs);
+      choice.add(cpu.arm_bf16, neon::kBf16);
+    } else if (format == WordFormat::i8) {
+      choice.add(cpu.arm_i8mm, neon::kI8Pairs);
+      choice.add(cpu.arm_i8mm, neon::kI8);
+      choice.add(cpu.arm_dotprod, neon::kI8Signed);
+    } else {
+      choice.add(true, neon::kI16);
+    }
+  }
 #endif
   if (format == WordFormat::i16) choice.add(true, portable::kI16);
   return choice;

@@ -16,6 +16,10 @@ void narrow(const float* x, int64_t n, bf16* y);
 namespace avx2 {
 extern const WordKernel kI8, kI16;
 }
+namespace neon {
+extern const WordKernel kI16;                                         // any
+extern const WordKernel kI8Signed, kI8, kI8Pairs, kBf16, kBf16Pairs;  // dotprod, i8mm, i8mm, bf16, bf16
+}  // namespace neon
 namespace portable {
 extern const WordKernel kI16;
 }

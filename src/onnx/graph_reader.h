@@ -42,6 +42,7 @@ class GraphReader {
   template <class Nodes>
   Result<void> read_nodes(const Nodes& nodes, Scope& scope);
   Result<void> read_node(const wire::Node& proto, Scope& scope);
+  Result<ValueId> read_operand(const wire::Node& proto, int position, Scope& scope);
   Result<void> count_node(const wire::Node& proto, const Scope& scope);
   Result<void> read_attributes(const wire::Node& proto, Scope& scope, Node& node, Captures& captures);
   Result<Attribute> read_subgraph(const wire::Graph& proto, const Scope& around, Level& level, Captures& captures);

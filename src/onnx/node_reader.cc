@@ -67,7 +67,7 @@ Result<void> GraphReader::read_node(const wire::Node& proto, Scope& scope) {
   if (!proto.name().empty()) node.name = scope.prefix + proto.name();
   for (const std::string& name : proto.output()) node.outputs.push_back(name.empty() ? kNoValue : scope.names.at(name));
   drop_trailing_blanks(node.outputs);
-  for (const std::string& name : proto.input()) node.inputs.push_back(FOVEA_TRY(find_or_note(scope, name, proto)));
+  for (int i = 0; i < proto.input_size(); ++i) node.inputs.push_back(FOVEA_TRY(read_operand(proto, i, scope)));
   drop_trailing_blanks(node.inputs);
   Captures captures;
   FOVEA_TRY(read_attributes(proto, scope, node, captures));
@@ -84,6 +84,17 @@ Result<void> GraphReader::read_node(const wire::Node& proto, Scope& scope) {
     if (auto checked = check_node(node); !checked) FOVEA_TRY(note(std::move(checked).error(), label(scope, proto)));
   graph.add_node(std::move(node));
   return {};
+}
+
+/// Integers of 4 bits are taken where they are only read: as x and zero point of DequantizeLinear.
+Result<ValueId> GraphReader::read_operand(const wire::Node& proto, int position, Scope& scope) {
+  const std::string& name = proto.input(position);
+  const auto tensor = scope.four_bits.find(name);
+  if (tensor == scope.four_bits.end() || proto.op_type() != "DequantizeLinear" || position == 1 ||
+      !short_domain(proto.domain()).empty())
+    return find_or_note(scope, name, proto);
+  Tensor wide = FOVEA_TRY_AT(fmt::format("initializer \"{}\"", name), to_wider_tensor(*tensor->second, source_));
+  return scope.level->graph->add_constant(name, std::move(wide));
 }
 
 Result<void> GraphReader::read_attributes(const wire::Node& proto, Scope& scope, Node& node, Captures& captures) {

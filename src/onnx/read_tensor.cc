@@ -18,6 +18,7 @@ static_assert(std::endian::native == std::endian::little, "ONNX stores little-en
 
 constexpr int kExternal = 1;  // TensorProto.DataLocation
 constexpr int kMaxRank = 64;
+constexpr int kUint4 = 21, kInt4 = 22;  // TensorProto.DataType
 
 Result<int64_t> parse_size(std::string_view key, std::string_view text) {
   int64_t value = 0;
@@ -117,10 +118,7 @@ Result<Tensor> from_typed(const wire::Tensor& proto, DType dtype, const Shape& s
   return internal("a dtype without a field");
 }
 
-Result<Tensor> read(const wire::Tensor& proto, TensorSource& source) {
-  const DType dtype = FOVEA_TRY(ops::dtype_from_onnx(proto.data_type()));
-  if (proto.dims_size() > kMaxRank) return invalid_model("a tensor of rank {}", proto.dims_size());
-  const Shape shape(proto.dims().begin(), proto.dims().end());
+Result<Tensor> read(const wire::Tensor& proto, DType dtype, const Shape& shape, TensorSource& source) {
   auto bytes = checked_bytes(dtype, shape);
   if (!bytes) return invalid_model("{}", bytes.error().message);
   if (proto.data_location() == kExternal) return from_external(proto, dtype, shape, *bytes, source);
@@ -128,11 +126,37 @@ Result<Tensor> read(const wire::Tensor& proto, TensorSource& source) {
   return from_typed(proto, dtype, shape);
 }
 
+Result<Shape> shape_of(const wire::Tensor& proto) {
+  if (proto.dims_size() > kMaxRank) return invalid_model("a tensor of rank {}", proto.dims_size());
+  return Shape(proto.dims().begin(), proto.dims().end());
+}
+
 }  // namespace
+
+bool has_4_bits(const wire::Tensor& proto) { return proto.data_type() == kInt4 || proto.data_type() == kUint4; }
+
+Result<Tensor> to_wider_tensor(const wire::Tensor& proto, TensorSource& source) {
+  const Shape shape = FOVEA_TRY(shape_of(proto));
+  const bool is_signed = proto.data_type() == kInt4;
+  const DType dtype = is_signed ? DType::i8 : DType::u8;
+  if (auto bytes = checked_bytes(dtype, shape); !bytes) return invalid_model("{}", bytes.error().message);
+  // Two numbers share a byte, the first in its lower half.
+  const int64_t count = element_count(shape);
+  const Tensor pairs = FOVEA_TRY(read(proto, DType::u8, {count / 2 + count % 2}, source));
+  Tensor wide = FOVEA_TRY(Tensor::allocate(dtype, shape));
+  auto* to = wide.mutable_view().as<uint8_t>();
+  for (int64_t i = 0; i < count; ++i) {
+    const int number = pairs.data<uint8_t>()[i / 2] >> (i % 2 * 4) & 15;
+    to[i] = static_cast<uint8_t>(is_signed ? (number ^ 8) - 8 : number);
+  }
+  MappedFile::release_pages(pairs.raw(), pairs.bytes());
+  return wide;
+}
 
 Result<Tensor> to_tensor(const wire::Tensor& proto, TensorSource& source) {
   if (const auto known = source.read.find(&proto); known != source.read.end()) return known->second;
-  Tensor tensor = FOVEA_TRY(read(proto, source));
+  const DType dtype = FOVEA_TRY(ops::dtype_from_onnx(proto.data_type()));
+  Tensor tensor = FOVEA_TRY(read(proto, dtype, FOVEA_TRY(shape_of(proto)), source));
   source.read.emplace(&proto, tensor);
   return tensor;
 }

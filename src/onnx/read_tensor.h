@@ -26,4 +26,9 @@ struct TensorSource {
 /// lacks; invalid_model for extents or sizes that do not fit together; those of ExternalFiles.
 Result<Tensor> to_tensor(const wire::Tensor& proto, TensorSource& source);
 
+/// Integers of 4 bits (INT4, UINT4), of which fovea has no tensors, as i8 or u8. For those alone who know that the
+/// numbers are only read. Errors as above.
+bool has_4_bits(const wire::Tensor& proto);
+Result<Tensor> to_wider_tensor(const wire::Tensor& proto, TensorSource& source);
+
 }  // namespace fovea::onnx

@@ -70,6 +70,50 @@ TEST(ReadModel, TurnsConstantNodesIntoConstants) {
   EXPECT_THAT(graph.constant(graph.outputs[1])->values<int64_t>(), ElementsAre(7, 8));
 }
 
+/// y = DequantizeLinear(w, scale, z) with w of 4 bits; `change` gets w.
+std::string four_bits(int32_t type, const std::function<void(wire::Tensor&)>& change) {
+  return changed(base_model(), [&](wire::Model& m) {
+    auto& graph = *m.mutable_graph();
+    for (const char* name : {"q", "z", "scale"}) {
+      wire::Tensor& tensor = *graph.add_initializer();
+      tensor.set_name(name);
+      tensor.set_data_type(type);
+    }
+    graph.mutable_initializer(1)->add_dims(5);
+    graph.mutable_initializer(1)->set_raw_data(std::string("\x21\x87\x0f", 3));
+    graph.mutable_initializer(2)->add_int32_data(0x0f);
+    graph.mutable_initializer(3)->set_data_type(1);
+    graph.mutable_initializer(3)->add_float_data(0.5f);
+    change(*graph.mutable_initializer(1));
+    *graph.add_node() = make_node("DequantizeLinear", {"q", "scale", "z"}, {"wide"});
+    graph.add_output()->set_name("wide");
+  });
+}
+
+TEST(ReadModel, TakesIntegersOfFourBitsWhereTheyAreDequantised) {
+  const auto nothing = [](wire::Tensor&) {};
+  const Graph with_sign = read_or_fail(four_bits(22, nothing)), without = read_or_fail(four_bits(21, nothing));
+  const auto operand = [](const Graph& g, size_t i) {
+    return *g.constant(g.node(g.value(g.outputs[1]).producer).inputs[i]);
+  };
+  EXPECT_THAT(operand(with_sign, 0).values<int8_t>(), ElementsAre(1, 2, 7, -8, -1));
+  EXPECT_THAT(operand(with_sign, 2).values<int8_t>(), ElementsAre(-1));
+  EXPECT_THAT(operand(without, 0).values<uint8_t>(), ElementsAre(1, 2, 7, 8, 15));
+  EXPECT_THAT(operand(without, 2).values<uint8_t>(), ElementsAre(15));
+}
+
+TEST(ReadModel, RefusesIntegersOfFourBitsOfAnotherSizeAndElsewhere) {
+  const auto error = [](const std::string& bytes) { return read_bytes(bytes).error().to_string(); };
+  EXPECT_THAT(error(four_bits(22, [](wire::Tensor& t) { t.set_dims(0, 7); })), HasSubstr("raw_data has 3 bytes"));
+  EXPECT_THAT(error(four_bits(22, [](wire::Tensor& t) { t.set_dims(0, -1); })), HasSubstr("initializer \"q\""));
+  EXPECT_THAT(error(four_bits(22, [](wire::Tensor& t) { t.set_dims(0, int64_t{1} << 62); })),
+              HasSubstr("raw_data has 3 bytes"));
+  EXPECT_THAT(
+      error(changed(four_bits(22, [](wire::Tensor&) {}),
+                    [](wire::Model& m) { *m.mutable_graph()->add_node() = make_node("Neg", {"q"}, {"n"}, "other"); })),
+      HasSubstr("Neg \"other\": \"q\" is a tensor of INT4"));
+}
+
 TEST(ReadModel, ListsAllThatItLacksWhenAsked) {
   const std::string bytes = changed(base_model(), [](wire::Model& m) {
     *m.mutable_graph()->add_node() = make_node("Imagined", {"y"}, {"a"}, "first");

@@ -60,6 +60,8 @@ struct Scope {
   std::unordered_map<std::string, ValueId> names = {};
   std::unordered_map<std::string, ValueId> results = {};       // a function's outputs: values that wait for their node
   std::unordered_map<std::string, std::string> unusable = {};  // tensors that fovea lacks the type of: why
+  /// Those among them that DequantizeLinear can have: integers of 4 bits.
+  std::unordered_map<std::string, const wire::Tensor*> four_bits = {};
 
   /// The value that the name means, as one of our level's graph; kNoValue for the empty name and for a function's input
   /// that the call leaves out. Error: invalid_model for an unknown name, unsupported for an unusable tensor.

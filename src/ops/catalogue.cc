@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "ops/matmul_nbits.h"
 
 namespace fovea::ops {
 namespace {
@@ -195,6 +196,7 @@ constexpr Entry kEntries[] = {
     {"", "Upsample", 9, 9, 2, 2, 1, 1, parse_upsample},
     {"", "Where", 9, kOnnx, 3, 3, 1, 1, parse_where},
     {"", "Xor", 1, kOnnx, 2, 2, 1, 1, parse_binary},
+    {"com.microsoft", "MatMulNBits", 1, 1, 3, 6, 1, 1, parse_matmul_nbits},
     {"com.microsoft", "QGemm", 1, 1, 6, 9, 1, 1, parse_quantised_contrib},
     {"com.microsoft", "QLinearAdd", 1, 1, 7, 8, 1, 1, parse_quantised_contrib},
     {"com.microsoft", "QLinearAveragePool", 1, 1, 4, 5, 1, 1, parse_quantised_contrib},
@@ -208,7 +210,7 @@ constexpr Entry kEntries[] = {
     {"fovea", "AveragePool", 1, 1, 1, 1, 1, 1, parse_fovea_average_pool},
     {"fovea", "Conv", 1, 1, 2, 6, 1, 1, parse_fovea_conv},
     {"fovea", "Gate", 1, 1, 2, 2, 1, 1, parse_fovea_gate},
-    {"fovea", "MatMul", 1, 1, 2, 4, 1, 1, parse_fovea_matmul},
+    {"fovea", "MatMul", 1, 1, 2, 6, 1, 1, parse_fovea_matmul},
     {"fovea", "MaxPool", 1, 1, 1, 1, 1, 1, parse_fovea_max_pool},
     {"fovea", "QAveragePool", 1, 1, 1, 1, 1, 1, parse_fovea_qaverage_pool},
     {"fovea", "QBinary", 1, 1, 2, 2, 1, 1, parse_fovea_qbinary},

@@ -1,11 +1,14 @@
 // fovea.MatMul: a linear layer with all that follows it. Inputs A {..., k}, B {k, n} (or {n, k} where transpose_b),
-// bias {n}, residual {..., n}; all f32.
+// bias {n}, residual {..., n}; all f32, but for B, which may be kept in fewer bits (ops/narrow_weight.h): inputs 4 and
+// 5 are its scales and zero points, attribute "block_size" says how many k share one, and "bits" is 4 where no number
+// of it needs more.
 #include "base/error.h"
 #include "ops/attributes.h"
 #include "ops/catalogue.h"
 #include "ops/fovea_epilogue.h"
 #include "ops/matmul.h"
 #include "ops/matrix_product.h"
+#include "ops/narrow_weight.h"
 #include "ops/shapes.h"
 
 namespace fovea::ops {
@@ -14,17 +17,18 @@ namespace {
 constexpr DType kF32[] = {DType::f32};
 
 struct FoveaMatMul final : Operator {
-  bool transpose_b;
+  NarrowWeight weight;
   FoveaEpilogue epilogue;
 
-  FoveaMatMul(bool transpose, FoveaEpilogue e) : transpose_b(transpose), epilogue(std::move(e)) {}
+  FoveaMatMul(NarrowWeight w, FoveaEpilogue e) : weight(w), epilogue(std::move(e)) {}
 
   Result<Types> infer(const Inputs& in) const override {
-    for (size_t i = 0; i < 4; ++i)
+    for (size_t i : {0, 2, 3})
       if (in.has(i)) FOVEA_TRY(expect_dtype(in, i, kF32));
     FOVEA_TRY(expect_rank_at_least(in, 0, 1));
-    FOVEA_TRY(expect_rank(in, 1, 2));
-    const int64_t inner = in.shape(1)[transpose_b ? 1 : 0], columns = in.shape(1)[transpose_b ? 0 : 1];
+    FOVEA_TRY(weight.infer(in, 1, 4, 5));
+    const size_t k = weight.transposed ? 1 : 0;
+    const int64_t inner = in.shape(1)[k], columns = in.shape(1)[1 - k];
     if (in.shape(0).back() != inner)
       return invalid_model("{} and {} have different inner extents", to_string(in.type(0)), to_string(in.type(1)));
     Shape shape = in.shape(0);
@@ -36,8 +40,7 @@ struct FoveaMatMul final : Operator {
 
   Result<void> compute(Args in, Outs out) const override {
     const Tensor a = FOVEA_TRY(widen<double>(in[0]));
-    Tensor b = FOVEA_TRY(widen<double>(in[1]));
-    if (transpose_b) b = FOVEA_TRY(transposed<double>(b));
+    const Tensor b = FOVEA_TRY(weight.widened(in, 1, 4, 5));
     const int64_t inner = b.shape()[0], columns = b.shape()[1];
     const int64_t rows = columns == 0 ? 0 : out[0].size() / columns;
     Tensor product = FOVEA_TRY(Tensor::allocate(DType::f64, {rows, columns}));
@@ -55,10 +58,11 @@ struct FoveaMatMul final : Operator {
 
 Result<OperatorPtr> parse_fovea_matmul(const Node& node) {
   Attributes attributes(node);
-  const bool transpose_b = attributes.flag("transpose_b", false);
+  const NarrowWeight weight{attributes.flag("transpose_b", false), attributes.integer("block_size", 0)};
+  attributes.ignore("bits");  // for kernels
   FoveaEpilogue epilogue = FOVEA_TRY(FoveaEpilogue::parse(attributes));
   FOVEA_TRY(attributes.finish());
-  return make_operator<FoveaMatMul>(transpose_b, std::move(epilogue));
+  return make_operator<FoveaMatMul>(weight, std::move(epilogue));
 }
 
 }  // namespace fovea::ops

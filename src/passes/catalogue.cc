@@ -9,6 +9,10 @@ namespace {
 constexpr Pass kOnce[] = {
     {"remove_identity", "Identity(x), Dropout(x) when not training -> x",
      "first: no other pattern needs to look through them", remove_identity},
+    {"widen_halves", "a graph over f16 or bf16 -> the same over f32", "early: what follows knows f32 alone", nullptr,
+     widen_halves},
+    {"expand_nbits", "MatMulNBits(A, B, scales, zeros) -> MatMul(A, Transpose(DequantizeLinear(b, scales, zeros)))",
+     "like expand_quantised", expand_nbits},
     {"expand_quantised", "QLinearConv(x, ...) -> QuantizeLinear(Conv(DequantizeLinear(x), ...)), and its like",
      "early: what follows knows one form of quantised graphs", expand_quantised},
     {"expand_dynamic", "float(MatMulInteger(q, W, z)) * (s * w_scale) -> MatMul of what DequantizeLinear makes of both",
@@ -19,6 +23,8 @@ constexpr Pass kOnce[] = {
     {"fuse_gelu", "x * 0.5 * (1 + erf(x / sqrt 2)) -> Gelu(x)", "while the formula stands as it was exported",
      fuse_gelu},
     {"fuse_swish", "x * sigmoid(x) -> Swish(x)", "while the formula stands as it was exported", fuse_swish},
+    {"narrow_weights", "MatMul(A, DequantizeLinear(W)), MatMul(A, Cast(W)) -> fovea.MatMul(A, W)",
+     "last: no other pass of this stage knows fovea.MatMul", narrow_weights},
 };
 
 constexpr Pass kShapesKnown[] = {

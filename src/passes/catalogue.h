@@ -8,6 +8,7 @@ namespace fovea::passes {
 Outcome cancel_moves(Graph&, NodeId);
 int channels_last(Graph&);
 Outcome expand_dynamic(Graph&, NodeId);
+Outcome expand_nbits(Graph&, NodeId);
 Outcome expand_quantised(Graph&, NodeId);
 Outcome fold_batch_norm(Graph&, NodeId);
 Outcome fold_dequantize(Graph&, NodeId);
@@ -24,7 +25,9 @@ Outcome fuse_rope(Graph&, NodeId);
 Outcome fuse_swish(Graph&, NodeId);
 Outcome lower_linear(Graph&, NodeId);
 Outcome move_dequantize(Graph&, NodeId);
+Outcome narrow_weights(Graph&, NodeId);
 Outcome remove_identity(Graph&, NodeId);
 Outcome unsigned_bytes(Graph&, NodeId);
+int widen_halves(Graph&);
 
 }  // namespace fovea::passes

@@ -83,7 +83,7 @@ Outcome fuse_add(Graph& graph, NodeId id) {
     }
     Node fused = graph.node(product);
     if (fused.name.empty()) fused.name = add.name;
-    fused.inputs.resize(4, kNoValue);
+    fused.inputs.resize(std::max<size_t>(fused.inputs.size(), 4), kNoValue);
     const bool untouched = !has_activation(fused) && !has(fused, kResidual);
     if (const auto bias = as_bias(graph, other, shape->back()); bias && untouched && !has(fused, kBias)) {
       fused.inputs[kBias] = graph.add_constant(graph.value(other).name, *bias);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/onnx_dtype.h"
 #include "passes/pattern.h"
 #include "passes/rewrite.h"
 
@@ -91,6 +92,56 @@ bool moves_elements(const Node& node) {
   constexpr std::string_view kMoves[] = {"Expand",  "Flatten", "Gather",    "Identity", "Reshape",
                                          "Squeeze", "Slice",   "Transpose", "Unsqueeze"};
   return node.domain.empty() && node.outputs.size() == 1 && std::ranges::find(kMoves, node.op_type) != std::end(kMoves);
+}
+
+bool weighs_bytes(const Graph& graph, const Node& node) {
+  if (!node.is("DequantizeLinear")) return false;
+  const Tensor* bytes = graph.constant(node.inputs[0]);
+  if (bytes == nullptr || bytes->rank() < 2 || (bytes->dtype() != DType::i8 && bytes->dtype() != DType::u8))
+    return false;
+  return std::ranges::any_of(graph.users(node.outputs[0]), [&](NodeId id) {
+    const Node& user = graph.node(id);
+    if (!user.is("Conv") && !user.is("MatMul") && !user.is("Gemm")) return false;
+    if (user.inputs[1] != node.outputs[0]) return false;
+    ValueId other = user.inputs[0];
+    for (int moves = 0; moves < 4; ++moves) {
+      const NodeId producer = graph.value(other).producer;
+      if (producer == kNoNode) return false;
+      if (graph.node(producer).is("DequantizeLinear")) return true;
+      if (!moves_elements(graph.node(producer)) && !graph.node(producer).is("MaxPool")) return false;
+      other = graph.node(producer).inputs[0];
+    }
+    return false;
+  });
+}
+
+bool leads_to_products(const Graph& graph, ValueId weight) {
+  const std::vector<NodeId>& users = graph.users(weight);
+  if (users.empty() || graph.is_output(weight)) return false;
+  return std::ranges::all_of(users, [&](NodeId id) {
+    const Node& user = graph.node(id);
+    if (user.is("Transpose")) return leads_to_products(graph, user.outputs[0]);
+    return (user.is("MatMul") || user.is("Gemm")) && user.inputs[1] == weight &&
+           std::ranges::count(user.inputs, weight) == 1;
+  });
+}
+
+bool widens_weight(const Graph& graph, const Node& node) {
+  const bool dequantize = node.is("DequantizeLinear");
+  if (!dequantize && !node.is("Cast")) return false;
+  const Tensor* weight = graph.constant(node.inputs[0]);
+  if (weight == nullptr || weight->rank() != 2 || !leads_to_products(graph, node.outputs[0])) return false;
+  if (!dequantize) {
+    const auto* to = node.attribute<int64_t>("to");
+    return to != nullptr && *to == ops::dtype_to_onnx(DType::f32) &&
+           (weight->dtype() == DType::f16 || weight->dtype() == DType::bf16);
+  }
+  if (!is_byte(weight->dtype()) || node.attributes.contains("output_dtype")) return false;
+  const Tensor* scale = graph.constant(node.inputs[1]);
+  if (scale == nullptr || scale->dtype() != DType::f32) return false;
+  if (node.inputs.size() < 3 || node.inputs[2] == kNoValue) return true;
+  const Tensor* zero = graph.constant(node.inputs[2]);
+  return zero != nullptr && zero->dtype() == weight->dtype();
 }
 
 }  // namespace fovea::passes

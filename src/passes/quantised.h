@@ -39,6 +39,16 @@ std::optional<Quantisation> quantiser(const Graph& graph, NodeId id);
 /// The one QuantizeLinear (as in quantiser()) that is the value's only user; kNoNode where there is none.
 NodeId only_quantiser(const Graph& graph, ValueId value);
 
+/// Whether a DequantizeLinear makes the weights of a product whose other operand is dequantised, too: fuse_quantized
+/// wants their bytes as they are. Folded, they would be four times as large, and floats for good.
+bool weighs_bytes(const Graph& graph, const Node& node);
+
+/// Whether a value serves as the right operand of MatMul and Gemm alone, itself or transposed.
+bool leads_to_products(const Graph& graph, ValueId weight);
+/// Whether the node (DequantizeLinear of bytes, Cast of f16 or bf16, of a known matrix) makes f32 weights of linear
+/// layers, and nothing else, of what is stored in fewer bits: what narrow_weights looks for.
+bool widens_weight(const Graph& graph, const Node& node);
+
 /// Whether the node moves elements about without looking at them, with data in input 0 alone.
 bool moves_elements(const Node& node);
 

@@ -37,32 +37,11 @@ Result<void> check_subgraphs(const Graph& graph, int depth) {
   return {};
 }
 
-/// Bytes that become the weights of a product whose other operand is dequantised, too: fuse_quantized wants them as
-/// they are. Folded here, they would be four times as large, and floats for good.
-bool is_weight_of_bytes(const Graph& graph, const Node& node) {
-  if (!node.is("DequantizeLinear")) return false;
-  const Tensor* bytes = graph.constant(node.inputs[0]);
-  if (bytes == nullptr || bytes->rank() < 2 || (bytes->dtype() != DType::i8 && bytes->dtype() != DType::u8))
-    return false;
-  return std::ranges::any_of(graph.users(node.outputs[0]), [&](NodeId id) {
-    const Node& user = graph.node(id);
-    if (!user.is("Conv") && !user.is("MatMul") && !user.is("Gemm")) return false;
-    if (user.inputs[1] != node.outputs[0]) return false;
-    ValueId other = user.inputs[0];
-    for (int moves = 0; moves < 4; ++moves) {
-      const NodeId producer = graph.value(other).producer;
-      if (producer == kNoNode) return false;
-      if (graph.node(producer).is("DequantizeLinear")) return true;
-      if (!moves_elements(graph.node(producer)) && !graph.node(producer).is("MaxPool")) return false;
-      other = graph.node(producer).inputs[0];
-    }
-    return false;
-  });
-}
-
 class Specialiser {
  public:
-  Specialiser(Graph graph, const Operators& parsed) : parsed_(parsed), graph_(std::move(graph)) {
+  /// `keeps_narrow`: weights of fewer bits are left for narrow_weights.
+  Specialiser(Graph graph, const Operators& parsed, bool keeps_narrow = false)
+      : parsed_(parsed), graph_(std::move(graph)), keeps_narrow_(keeps_narrow) {
     int64_t weights = 0;
     for (size_t id = 0; id < graph_.value_slots(); ++id)
       if (const Tensor* t = graph_.constant(static_cast<ValueId>(id))) weights += static_cast<int64_t>(t->bytes());
@@ -113,7 +92,7 @@ class Specialiser {
   }
 
   bool can_fold(const Node& node, std::span<const ops::Inputs::Input> inputs, const ops::Types& types) const {
-    if (is_random(node) || is_weight_of_bytes(graph_, node)) return false;
+    if (is_random(node) || weighs_bytes(graph_, node) || (keeps_narrow_ && widens_weight(graph_, node))) return false;
     int64_t in_bytes = 0, out_bytes = 0;
     for (const auto& input : inputs) {
       if (!input.present) continue;
@@ -208,6 +187,7 @@ class Specialiser {
 
   const Operators& parsed_;
   Graph graph_;
+  bool keeps_narrow_;
   Operators operators_;
   int64_t budget_ = 0;  // bytes that folding may still add
   ops::Budget evaluation_{kFoldedValues, 4 * kFoldBytes};
@@ -249,7 +229,7 @@ Result<Specialised> specialise(const Graph& graph, std::span<const TensorType> i
 
 Result<void> fold_constants(Graph& graph) {
   const Operators none;
-  Specialiser walk(graph, none);
+  Specialiser walk(graph, none, true);
   for (size_t position = 0; position < walk.graph().order().size();) {
     const NodeId id = walk.graph().order()[position];
     const Node& node = walk.graph().node(id);

@@ -22,6 +22,9 @@ std::string features_text() {
   if (f.avx_vnni) names.push_back("avx_vnni");
   if (f.amx_bf16) names.push_back("amx_bf16");
   if (f.amx_int8) names.push_back("amx_int8");
+  if (f.arm_dotprod) names.push_back("dotprod");
+  if (f.arm_i8mm) names.push_back("i8mm");
+  if (f.arm_bf16) names.push_back("bf16");
   return fmt::format("{}", fmt::join(names, " "));
 }
 

@@ -6,6 +6,7 @@
 #include "cpu/steps/conv_geometry.h"
 #include "cpu/steps/gemm_run.h"
 #include "cpu/steps/linear_form.h"
+#include "cpu/steps/narrow_weight.h"
 #include "cpu/steps/steps.h"
 #include "cpu/steps/word_run.h"
 #include "kernels/finish.h"
@@ -138,10 +139,33 @@ class Bf16LinearStep final : public Step {
   int threads_;
 };
 
+/// A narrow weight as panels of bf16. Widening is as much work as many rows' products of bf16, so it is done once.
+Result<Tensor> widened_words(const LowerNode& node, const LinearForm& form, const kernels::WordKernel& kernel) {
+  const PackedNarrow narrow = FOVEA_TRY(pack_narrow_weight(node, form, kernel.columns));
+  const int64_t panels = kernels::panel_count(kernel, form.columns);
+  return node.weights.derive(
+      narrow.numbers, fmt::format("{} of narrow", kernel.name),
+      {DType::u32, {panels * kernels::panel_words(kernel, 1, form.depth)}}, [&kernel, panels, narrow](void* to) {
+        const int64_t columns = kernel.columns, depth = narrow.panels.depth;
+        std::vector<float> wide(static_cast<size_t>(depth * columns));
+        for (int64_t p = 0; p < panels; ++p) {
+          kernels::widen_panel(narrow.panels, p, 0, depth, wide.data());
+          const kernels::WordSource<float> source{wide.data(), columns, 1, depth, 1, 0, columns};
+          kernels::pack_words(kernel, source, 0, 1,
+                              static_cast<uint32_t*>(to) + p * kernels::panel_words(kernel, 1, depth));
+        }
+      });
+}
+
 StepPtr make_step_of(const LowerNode& node, const LinearForm& form, const RowGrid& grid) {
   const kernels::WordKernel* kernel = kernels::bf16_kernel();
   if (node.precision != Precision::bf16 || kernel == nullptr) return nullptr;
   const int64_t panels = kernels::panel_count(*kernel, form.columns);
+  if (is_narrow(form)) {
+    auto words = widened_words(node, form, *kernel);
+    if (!words.ok()) return nullptr;
+    return std::make_unique<Bf16LinearStep>(node, form, grid, *kernel, std::move(words).value());
+  }
   auto packed = node.weights.get(*form.weight, fmt::format("{} {}", kernel->name, form.transposed),
                                  {DType::u32, {panels * kernels::panel_words(*kernel, 1, form.depth)}},
                                  [kernel, panels, weight = *form.weight, columns = form.columns, depth = form.depth,

@@ -2,9 +2,15 @@
 
 #include <algorithm>
 
+#include "base/checked.h"
+
 namespace fovea::cpu {
 
-void run_rows(const DenseProduct& p, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel) {
+int64_t widening_floats(const kernels::GemmKernel& kernel, int64_t depth) {
+  return round_up(kernel.columns * depth, 16);
+}
+
+void run_rows(const DenseProduct& p, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel, int worker) {
   constexpr int64_t kMostRows = 1024;  // block_rows gives at most 64 tiles of at most 16 rows
   const float* rows[kMostRows];
   const int64_t block = std::min(kMostRows, kernels::block_rows(*p.kernel, end - begin, 1, p.depth));
@@ -19,7 +25,11 @@ void run_rows(const DenseProduct& p, int64_t begin, int64_t end, int64_t first_p
     tile.c_stride = p.c_stride;
     tile.epilogue = p.epilogue;
     if (tile.epilogue.residual) tile.epilogue.residual += m * p.epilogue.residual_stride;
-    kernels::gemm_block(*p.kernel, tile, p.packed, count, p.columns, first_panel, last_panel);
+    if (p.narrow != nullptr)
+      kernels::gemm_block(*p.kernel, tile, *p.narrow, p.room + worker * widening_floats(*p.kernel, p.depth), count,
+                          p.columns, first_panel, last_panel);
+    else
+      kernels::gemm_block(*p.kernel, tile, p.packed, count, p.columns, first_panel, last_panel);
   }
 }
 
@@ -37,13 +47,14 @@ void run_product(const DenseProduct& p, ThreadPool& pool) {
   const int64_t tile_rows = p.kernel->rows, tiles = (p.rows + tile_rows - 1) / tile_rows;
   if (share_rows(p.split, tiles, panels, pool.size())) {
     const int64_t grain = std::max<int64_t>(1, kGrainMacs / std::max<int64_t>(1, tile_rows * p.depth * p.columns));
-    pool.parallel_for(tiles, grain, [&](int64_t begin, int64_t end, int) {
-      run_rows(p, p.rows * begin / tiles, p.rows * end / tiles, 0, panels);
+    pool.parallel_for(tiles, grain, [&](int64_t begin, int64_t end, int worker) {
+      run_rows(p, p.rows * begin / tiles, p.rows * end / tiles, 0, panels, worker);
     });
   } else {
     const int64_t macs = rows_worth(p.rows) * p.depth * p.kernel->columns;
     const int64_t grain = std::max<int64_t>(1, kGrainMacs / std::max<int64_t>(1, macs));
-    pool.parallel_for(panels, grain, [&](int64_t begin, int64_t end, int) { run_rows(p, 0, p.rows, begin, end); });
+    pool.parallel_for(panels, grain,
+                      [&](int64_t begin, int64_t end, int worker) { run_rows(p, 0, p.rows, begin, end, worker); });
   }
 }
 

@@ -15,6 +15,8 @@ struct DenseProduct {
   const float* a = nullptr;
   int64_t rows = 0, depth = 0, a_stride = 0;
   const float* packed = nullptr;
+  const kernels::NarrowPanels* narrow = nullptr;  // in place of `packed`
+  float* room = nullptr;                          // for each worker, to widen a panel of `narrow`
   int64_t columns = 0;
   float* c = nullptr;
   int64_t c_stride = 0;
@@ -22,8 +24,12 @@ struct DenseProduct {
   Split split = Split::best;
 };
 
-/// Rows [begin, end) times panels [first_panel, last_panel), on this thread.
-void run_rows(const DenseProduct& p, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel);
+/// Rows [begin, end) times panels [first_panel, last_panel), on this thread, which is worker number `worker`.
+void run_rows(const DenseProduct& p, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel,
+              int worker = 0);
+
+/// Floats that each worker needs to widen a panel: whole cache lines.
+int64_t widening_floats(const kernels::GemmKernel& kernel, int64_t depth);
 
 /// Whether threads should share out a product's rows rather than its panels. Rows keep what a core has written with
 /// that core; but a last round in which some threads idle costs more.
