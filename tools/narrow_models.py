@@ -132,7 +132,8 @@ def distance(program: Path, model: Path) -> float:
     want = session.run(None, {value.name: x})[0].astype(np.float64)
     with tempfile.TemporaryDirectory() as folder:
         np.save(f"{folder}/x.npy", x)
-        subprocess.run([program, "run", model, "-i", f"{value.name}={folder}/x.npy", "-o", f"{folder}/out", "-q"], check=True)
+        subprocess.run([program, "run", model, "-i", f"{value.name}={folder}/x.npy", "-o", f"{folder}/out", "-q"], check=True,
+                       stdout=subprocess.DEVNULL)
         got = np.load(f"{folder}/out/{session.get_outputs()[0].name}.npy").astype(np.float64)
     return float(np.linalg.norm(got - want) / np.linalg.norm(want))
 
