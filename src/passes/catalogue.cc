@@ -30,6 +30,8 @@ constexpr Pass kOnce[] = {
 constexpr Pass kShapesKnown[] = {
     {"unsigned_bytes", "QuantizeLinear to i8 and back -> the same over u8", "first: Q and DQ still stand side by side",
      unsigned_bytes},
+    {"expand_einsum", "Einsum(a, b) -> MatMul of what Transpose and Reshape make of both",
+     "before fuse_attention, which looks for products", expand_einsum},
     {"fuse_rope", "x * cos + rotated(x) * sin -> fovea.Rope", "before fuse_attention, which takes it in", fuse_rope},
     {"fuse_attention", "MatMul(Softmax(MatMul(Q, K^T)), V) -> fovea.Attention",
      "before channels_last: what moves heads about is no image", fuse_attention},

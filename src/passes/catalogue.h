@@ -8,6 +8,7 @@ namespace fovea::passes {
 Outcome cancel_moves(Graph&, NodeId);
 int channels_last(Graph&);
 Outcome expand_dynamic(Graph&, NodeId);
+Outcome expand_einsum(Graph&, NodeId);
 Outcome expand_nbits(Graph&, NodeId);
 Outcome expand_quantised(Graph&, NodeId);
 Outcome fold_batch_norm(Graph&, NodeId);
