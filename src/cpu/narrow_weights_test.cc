@@ -169,6 +169,50 @@ TEST(NarrowWeights, EngineFilesAreAsSmallAsTheWeightsAndGiveTheSameBits) {
   fs::remove_all(folder);
 }
 
+/// One weight, or two of equal numbers, behind scales that differ: nothing made of the numbers alone may be shared.
+TEST(NarrowWeights, EqualNumbersWithOtherScalesAreOtherWeights) {
+  std::string pattern = (fs::temp_directory_path() / "fovea-XXXXXX").string();
+  ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+  const fs::path folder = pattern, path = folder / "a.fovea";
+  for (const bool one : {true, false}) {
+    const std::string numbers = whole_numbers(64 * 64, 1, -128, 127);
+    const std::string text = fmt::format(R"(graph (f32[n,64] x) -> (y, z) {{
+      p = constant i8[64,64] {0}
+      {1}
+      s = constant f32[64] random(2)
+      t = constant f32[64] random(3)
+      v = DequantizeLinear@21(p, s) {{axis=1}}
+      w = DequantizeLinear@21({2}, t) {{axis=1}}
+      y = MatMul@13(x, v)
+      z = MatMul@13(x, w)
+    }})",
+                                         numbers, one ? "" : "q = constant i8[64,64] " + numbers, one ? "p" : "q");
+    const auto graph = parsed(text);
+    const auto reference = Engine::compile(graph, {.threads = 1, .fast_kernels = false});
+    ASSERT_TRUE(reference.ok()) << reference.error().to_string();
+    for (const auto& [precision, tolerance] : precisions()) {
+      const auto engine = Engine::compile(graph, {.threads = 1, .precision = precision});
+      ASSERT_TRUE(engine.ok()) << engine.error().to_string();
+      for (const int64_t rows : {40, 3, 20}) {  // later plans find what the first one packed
+        Tensor x = *Tensor::allocate(DType::f32, {rows, 64});
+        for (int64_t i = 0; i < x.size(); ++i) x.mutable_view().as<float>()[i] = static_cast<float>(i % 17) / 16 - 0.4f;
+        const auto want = (*reference)->run(std::vector<Tensor>{x}), got = (*engine)->run(std::vector<Tensor>{x});
+        ASSERT_TRUE(want.ok() && got.ok());
+        for (size_t i = 0; i < 2; ++i)
+          EXPECT_LE(distance(got->at(i), want->at(i)), tolerance) << one << ", output " << i << ", " << rows << " rows";
+        ASSERT_TRUE((*engine)->save(path, {}).ok());  // engine files hold equal weights once
+        const auto loaded = Engine::load(**EngineFile::open(path), {.threads = 1, .precision = precision});
+        ASSERT_TRUE(loaded.ok()) << loaded.error().to_string();
+        const auto again = (*loaded)->run(std::vector<Tensor>{x});
+        ASSERT_TRUE(again.ok()) << again.error().to_string();
+        for (size_t i = 0; i < 2; ++i)
+          EXPECT_EQ(std::memcmp(again->at(i).raw(), got->at(i).raw(), got->at(i).bytes()), 0) << one << ", loaded";
+      }
+    }
+  }
+  fs::remove_all(folder);
+}
+
 TEST(NarrowWeights, PlansOfSeveralSizesShareThem) {
   const std::string weight = "w = constant f16[200,130] random(1)  v = Cast@13(w) {to=1}";
   std::string text = layer(weight, 2);

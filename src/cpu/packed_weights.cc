@@ -97,16 +97,18 @@ Result<Tensor> PackedWeights::get(const Tensor& source, const std::string& name,
   return take(key, recipe, remember(key, source, std::move(made)));
 }
 
-Result<Tensor> PackedWeights::derive(const Tensor& packed, const std::string& recipe, const TensorType& type,
-                                     Fill fill) {
-  const WeightKey key = weight_key(packed, full_recipe(recipe, type));
+Result<Tensor> PackedWeights::derive(const Tensor& packed, std::vector<Tensor> others, const std::string& recipe,
+                                     const TensorType& type, Fill fill) {
+  std::string with = recipe;
+  for (const Tensor& other : others) with += fmt::format(" with {}", other.identity());
+  const WeightKey key = weight_key(packed, full_recipe(with, type));
   if (const auto it = mine_.find(key); it != mine_.end()) return it->second;
   {
     const std::lock_guard lock(store_.mutex);
     if (const auto it = store_.known.find(key); it != store_.known.end()) return it->second.packed;
   }
   Tensor made = FOVEA_TRY(allocate(type.dtype, type.shape));
-  derived_.push_back({key, packed, made, std::move(fill)});
+  derived_.push_back({key, packed, made, std::move(fill), std::move(others)});
   mine_.emplace(key, made);
   return made;
 }
@@ -139,7 +141,7 @@ void PackedWeights::finish(int threads) {
   const std::lock_guard lock(store_.mutex);
   for (Waiting& w : derived_) {
     mine_.erase(w.key);
-    store_.known.emplace(w.key, WeightStore::Entry{std::move(w.source), w.packed});
+    store_.known.emplace(w.key, WeightStore::Entry{std::move(w.source), w.packed, std::move(w.others)});
   }
   derived_.clear();
   if (only_file_)

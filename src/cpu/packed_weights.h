@@ -26,6 +26,7 @@ struct WeightStore {
   struct Entry {
     Tensor source;  // kept, so that its address names nothing else
     Tensor packed;
+    std::vector<Tensor> others = {};  // kept for the same reason: what else the key names
   };
   WeightMemory memory;
   std::mutex mutex;
@@ -72,8 +73,10 @@ class PackedWeights {
   Result<Tensor> allocate(DType dtype, Shape shape) { return store_.memory.allocate(dtype, std::move(shape)); }
 
   /// What a step makes of a packed weight for itself: plans share it, engine files do not have it, so that it is made
-  /// again when they are loaded. Error: out_of_memory.
-  Result<Tensor> derive(const Tensor& packed, const std::string& recipe, const TensorType& type, Fill fill);
+  /// again when they are loaded. `others`: all other tensors whose numbers it depends on, empty ones for none; what
+  /// else it depends on stands in the recipe. Error: out_of_memory.
+  Result<Tensor> derive(const Tensor& packed, std::vector<Tensor> others, const std::string& recipe,
+                        const TensorType& type, Fill fill);
 
   /// Forgets what the last maker of a step took.
   void begin_step() { taken_.clear(); }
@@ -90,6 +93,7 @@ class PackedWeights {
     WeightKey key;
     Tensor source, packed;
     Fill fill;
+    std::vector<Tensor> others = {};
   };
   Result<Tensor> invented(const TensorType& type) const;
   static void fill(std::vector<Waiting>& waiting, int threads, bool keep_sources);

@@ -144,7 +144,8 @@ Result<Tensor> widened_words(const LowerNode& node, const LinearForm& form, cons
   const PackedNarrow narrow = FOVEA_TRY(pack_narrow_weight(node, form, kernel.columns));
   const int64_t panels = kernels::panel_count(kernel, form.columns);
   return node.weights.derive(
-      narrow.numbers, fmt::format("{} of narrow", kernel.name),
+      narrow.numbers, {narrow.scales, narrow.zeros},
+      fmt::format("{} of narrow, blocks of {}, zero {}", kernel.name, narrow.panels.block, narrow.panels.zero),
       {DType::u32, {panels * kernels::panel_words(kernel, 1, form.depth)}}, [&kernel, panels, narrow](void* to) {
         const int64_t columns = kernel.columns, depth = narrow.panels.depth;
         std::vector<float> wide(static_cast<size_t>(depth * columns));
