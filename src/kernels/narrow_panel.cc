@@ -35,12 +35,12 @@ HWY_INLINE void widen_column(const NarrowPanels& p, int64_t parameter, int64_t k
 }
 
 void widen_integers(const NarrowPanels& p, int64_t panel, int64_t first, int64_t count, float* out) {
-  const int64_t blocks = (p.depth + p.block - 1) / p.block;
+  const int64_t blocks = (p.depth - 1) / p.block + 1;  // a block may be as large as numbers go
   const auto* numbers =
       reinterpret_cast<const uint8_t*>(p.numbers + panel * narrow_panel_bytes(p.format, p.columns, p.depth));
   for (int64_t k0 = first; k0 < first + count;) {
-    const int64_t b = k0 / p.block,
-                  k1 = k0 + (count - (k0 - first)) < (b + 1) * p.block ? first + count : (b + 1) * p.block;
+    const int64_t b = k0 / p.block, left = p.block - k0 % p.block;
+    const int64_t k1 = first + count - k0 < left ? first + count : k0 + left;
     float* to = out + (k0 - first) * p.columns;
     for (int64_t j = 0; j + kWidth <= p.columns; j += kWidth) {
       const int64_t parameter = (panel * blocks + b) * p.columns + j;

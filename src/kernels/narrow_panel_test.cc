@@ -3,6 +3,7 @@
 #include "kernels/narrow_panel.h"
 
 #include <cstring>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -92,6 +93,16 @@ TEST(NarrowPanel, AnyStretchIsTheFormulaToTheBit) {
             }
           }
         }
+}
+
+TEST(NarrowPanel, ABlockMayBeLargerThanTheDepth) {
+  for (const int64_t block : {int64_t{38}, std::numeric_limits<int64_t>::max()}) {
+    Weight w(NarrowFormat::u8, 37, 40, gemm_kernel(40).columns, 37, true);
+    w.panels.block = block;
+    std::vector<float> out(at(37 * w.columns));
+    widen_panel(w.panels, 0, 3, 34, out.data());
+    for (int64_t k = 3; k < 37; ++k) ASSERT_EQ(out[at((k - 3) * w.columns)], w.wide[at(k * 40)]) << block;
+  }
 }
 
 TEST(NarrowPanel, PanelsOfEveryKernelOfWordsAreWholeVectors) {

@@ -64,7 +64,7 @@ Result<PackedNarrow> pack_narrow_weight(const LowerNode& node, const LinearForm&
   made.panels.numbers = made.numbers.data<std::byte>();
   const Tensor *scale = node.constant(4), *zero = node.constant(5);
   if (scale == nullptr) return made;
-  if (const int64_t block = node.integer("block_size", 0); block > 0) made.panels.block = block;
+  if (const int64_t block = node.integer("block_size", 0); block > 0) made.panels.block = std::min(block, form.depth);
   const int64_t blocks = scale->shape()[0], count = panels * blocks * columns;
   made.scales = FOVEA_TRY(node.weights.get(*scale, recipe + " scales", TensorType{DType::f32, {count}},
                                            [source = *scale, blocks, columns, n = form.columns](void* to) {
