@@ -36,8 +36,11 @@ size_t MeasuringTuner::choose(const std::string& key, const LowerNode& node, std
   if (times.size() != candidates.size()) return 0;
   ++measured_;
   seen_.insert(key);
+  const auto finite = [](double time) { return std::isfinite(time); };
   const auto least = static_cast<size_t>(std::ranges::min_element(times) - times.begin());
   const size_t best = times[least] < times[0] * (1 - kLeastGain) ? least : 0;
+  // Where steps cannot be made, for want of memory as a rule, nothing was compared: another time it may be.
+  if (!finite(times[0]) || std::none_of(times.begin() + 1, times.end(), finite)) return best;
   Tuned tuned{candidates[best].name, {}};
   for (size_t i = 0; i < times.size(); ++i)
     if (std::isfinite(times[i])) tuned.times.push_back({candidates[i].name, times[i]});

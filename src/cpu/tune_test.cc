@@ -10,6 +10,7 @@
 #include <random>
 #include <set>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -166,6 +167,43 @@ TEST(Tune, TheFastestIsChosenButTheFirstWhereItIsAsGood) {
   EXPECT_EQ(chosen(*tuner, "three"), "c");
   EXPECT_EQ(chosen(*tuner, "four"), "a");
   EXPECT_EQ(tuner->measured(), 4);
+}
+
+TEST(Tune, WhereNothingWasComparedNothingIsKept) {
+  const double never = std::numeric_limits<double>::infinity();
+  const auto cache = no_file();
+  const auto tuner = tuner_of({{never, 8, 7}, {10, never, never}, {never, never, never}, {10, never, 7}}, cache);
+  EXPECT_EQ(chosen(*tuner, "one"), "c");
+  EXPECT_EQ(chosen(*tuner, "two"), "a");
+  EXPECT_EQ(chosen(*tuner, "three"), "a");
+  for (const char* key : {"one", "two", "three"}) EXPECT_EQ(cache->find(key), nullptr) << key;
+  EXPECT_EQ(chosen(*tuner, "four"), "c");
+  ASSERT_NE(cache->find("four"), nullptr);
+  EXPECT_EQ(cache->find("four")->winner, "c");
+}
+
+TEST(Tune, TheCostModelNeverChoosesTilesOfSix) {
+  // Shapes whose cost it would lower: few channels, a large picture.
+  for (const int channels : {16, 32, 64})
+    for (const auto& [side, threads] : {std::pair{24, 2}, {96, 1}, {224, 2}}) {
+      auto graph = parse_graph(fmt::format(R"(graph (f32[1,{0},{1},{1}] x) -> (y) {{
+        w = constant f32[{0},{0},3,3] random(1)
+        y = Conv@21(x, w) {{pads=[1, 1, 1, 1]}}
+      }})",
+                                           channels, side));
+      ASSERT_TRUE(graph.ok());
+      EngineOptions options;
+      options.threads = threads;
+      const auto shared = std::make_shared<const Graph>(std::move(graph).value());
+      const auto engine = Engine::compile(shared, options);
+      ASSERT_TRUE(engine.ok());
+      ASSERT_TRUE((*engine)->prepare(std::vector<TensorType>{{DType::f32, {1, channels, side, side}}}).ok());
+      const auto plans = (*engine)->plans();
+      ASSERT_FALSE(plans.empty());
+      for (const std::string& kernel : plans[0].kernels)
+        EXPECT_THAT(kernel, testing::Not(testing::HasSubstr("winograd_6x3")))
+            << channels << ", " << side << ", " << threads;
+    }
 }
 
 TEST(Tune, WhatIsKnownIsNotMeasured) {

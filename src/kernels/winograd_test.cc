@@ -129,7 +129,7 @@ TEST(Winograd, TheEpilogueAddsAndActivates) {
 TEST(Winograd, ManyChannelsKeepTheErrorNearThatOfADirectSum) {
   EXPECT_LT(Case(2, 1, 8, 8, 1, 1, 512, 16).error({}, 16), 1.5e-6);
   EXPECT_LT(Case(4, 1, 8, 8, 1, 1, 512, 16).error({}, 16), 3e-6);
-  // Where F(6,3) may be chosen: see sizes() in cpu/steps/winograd.cc.
+  // Where tuning may choose F(6,3): see tuned_sizes() in cpu/steps/winograd.cc.
   for (const int64_t channels : {16, 32, 64})
     EXPECT_LT(Case(6, 1, 12, 12, 1, 1, channels, 16).error({}, 16), 4e-6) << channels;
 }

@@ -104,13 +104,16 @@ class Costs {
   double lanes_ = 4;
 };
 
-/// Sizes that may be chosen. The rounding error of F(6,3) grows with the number of channels that are summed: up to 64
-/// it stays below 4e-6 (kernels/winograd_test.cc), so that six such layers in a row, whose errors add up as squares,
-/// stay within the 1e-5 that a model may have. F(4,3) has 3e-6 with 512 channels.
-std::span<const int> sizes(const ConvGeometry& g) {
-  static constexpr int kSizes[] = {4, 2, 6};
+/// Sizes that the cost model chooses from. F(4,3) has a relative error of 3e-6 with 512 channels
+/// (kernels/winograd_test.cc).
+constexpr int kSizes[] = {4, 2};
+/// Sizes that tuning may choose, too. F(6,3) stays below 4e-6 in a layer of few channels, but such errors add up over
+/// the layers of a deep model, which the choice for one layer does not see: nobody gets it who has not asked for
+/// tuning.
+constexpr int kTunedSizes[] = {4, 2, 6};
+std::span<const int> tuned_sizes(const ConvGeometry& g) {
   constexpr int64_t kMostChannelsOfSix = 64;
-  return std::span(kSizes).first(g.in_per_group <= kMostChannelsOfSix ? 3 : 2);
+  return std::span(kTunedSizes).first(g.in_per_group <= kMostChannelsOfSix ? 3 : 2);
 }
 
 class WinogradStep final : public Step {
@@ -217,7 +220,7 @@ std::optional<Choice> choose(const LowerNode& node, const ConvGeometry& g, doubl
   const Costs costs(g, std::max(node.threads, 1));
   std::optional<Choice> best;
   double least = costs.direct() / direct_speed;
-  for (const int size : sizes(g)) {
+  for (const int size : kSizes) {
     const kernels::WinogradConv candidate = winograd_conv(g, size, kernels::gemm_kernel(g.out_per_group));
     const Schedule schedule = costs.winograd(candidate);
     if (schedule.cycles >= least) continue;
@@ -265,7 +268,7 @@ std::vector<Candidate> winograd_candidates(const LowerNode& node, const ConvGeom
   if (const auto best = choose(node, g, 1)) add(best->conv, best->schedule);
   if (node.tuning == nullptr) return ways;
   const kernels::GemmKernel& usual = kernels::gemm_kernel(g.out_per_group);
-  for (const int size : sizes(g)) {
+  for (const int size : tuned_sizes(g)) {
     const kernels::WinogradConv conv = winograd_conv(g, size, usual);
     const Schedule blocks = costs.blocks(conv);
     add(conv, blocks);
