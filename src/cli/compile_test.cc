@@ -97,6 +97,12 @@ TEST_F(CompileTest, TuningIsKeptInTheTimingCacheAndInTheEngineFile) {
   EXPECT_EQ(fovea({"classify", path("a.fovea"), kCoffee, "-O", "tune=false"}).code, 2);
   EXPECT_EQ(fovea({"classify", kDemo, kCoffee, "-O", "tune=perhaps"}).code, 2);
   EXPECT_EQ(fovea({"compile", kDemo, "-o", path("c.fovea"), "--timing-cache", path("t.txt")}).code, 2);
+  std::ofstream(path("notes.txt")) << "precious";
+  const Outcome refused =
+      fovea({"compile", kDemo, "-o", path("c.fovea"), "--tune", "--timing-cache", path("notes.txt"), "--threads", "1"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("notes.txt"), HasSubstr("no timing cache")));
+  EXPECT_EQ(bytes("notes.txt"), "precious");
 }
 
 TEST_F(CompileTest, WrongUsageIsSaid) {

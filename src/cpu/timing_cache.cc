@@ -1,6 +1,8 @@
 #include "cpu/timing_cache.h"
 
+#include <array>
 #include <charconv>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -14,6 +16,7 @@ namespace fovea::cpu {
 namespace {
 
 constexpr std::string_view kFirstLine = "fovea timing cache 1";
+constexpr std::string_view kBeginning = "fovea timing cache ";  // in every version
 constexpr std::string_view kHash = "hash ";
 
 /// Cuts off what stands before the separator, and the separator.
@@ -64,6 +67,24 @@ Result<TimingCache::Entries> TimingCache::parse(std::string_view text) const {
 
 Result<TimingCache::Entries> TimingCache::read() const { return parse(FOVEA_TRY(read_text_file(path_))); }
 
+Result<void> TimingCache::check_path() const {
+  if (path_.empty()) return {};
+  std::error_code failed;
+  const auto kind = std::filesystem::status(path_, failed).type();
+  if (kind == std::filesystem::file_type::not_found) return {};
+  if (kind == std::filesystem::file_type::regular) {
+    if (std::filesystem::is_empty(path_, failed) && !failed) return {};
+    std::array<char, kBeginning.size()> begin{};
+    std::ifstream(path_, std::ios::binary).read(begin.data(), begin.size());
+    if (std::string_view(begin.data(), begin.size()) == kBeginning) return {};
+  } else if (failed) {
+    return {};  // writing says what is wrong
+  }
+  return invalid_argument("this is no timing cache, and would be replaced by one")
+      .at(path_.string())
+      .with_fix("name a file that does not exist yet, or delete this one");
+}
+
 const Tuned* TimingCache::find(const std::string& key) {
   if (!has_read_ && !path_.empty()) {
     auto entries = read();
@@ -90,6 +111,7 @@ std::string TimingCache::text() const {
 Result<void> TimingCache::add(const std::string& key, Tuned tuned) {
   entries_[key] = std::move(tuned);
   if (path_.empty()) return {};
+  FOVEA_TRY(check_path());
   if (auto others = read(); others.ok()) entries_.merge(std::move(others).value());
   std::error_code failed;
   if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), failed);

@@ -36,11 +36,15 @@ class TimingCache {
   /// Nothing is read yet. An empty path keeps what is measured in memory alone.
   TimingCache(std::filesystem::path path, std::string machine) : path_(std::move(path)), machine_(std::move(machine)) {}
 
+  /// Whether there is no file yet, or one that may be replaced: empty, or beginning as a timing cache does, damaged or
+  /// not. Error: invalid_argument for any other file, which nobody may lose to a mistyped name.
+  Result<void> check_path() const;
   /// Reads the file at the first call. One that is damaged, of another format or of another machine is said on stderr
   /// and left out; the next add() replaces it.
   const Tuned* find(const std::string& key);
-  /// Writes the file, atomically, with all that other processes added meanwhile. Error: io; the entry is known all the
-  /// same.
+  /// Writes the file, atomically, with what other processes have added to it so far. Nothing is locked: where two write
+  /// at one moment, entries of one may be lost, to be measured again. Error: io; those of check_path(), with the file
+  /// as it was. The entry is known all the same.
   Result<void> add(const std::string& key, Tuned tuned);
 
   const std::filesystem::path& path() const { return path_; }

@@ -70,11 +70,35 @@ TEST_F(TimingCacheTest, ADamagedFileIsLeftOut) {
     write(good.substr(0, i));
     EXPECT_EQ(cache().find("a"), nullptr) << i;
   }
-  write("hash ");
-  EXPECT_EQ(cache().find("a"), nullptr);
+  write(good.substr(0, good.size() / 2));
   TimingCache mended = cache();
   ASSERT_TRUE(mended.add("b", {"y", {}}).ok());
   EXPECT_NE(cache().find("b"), nullptr);
+}
+
+TEST_F(TimingCacheTest, AFileThatIsNoTimingCacheIsNeverReplaced) {
+  fs::create_directories(path_.parent_path());
+  for (const std::string precious :
+       {"my thesis\n", "hash ", "fovea timing", "\n", "fovea labels 1\nfovea timing cache 1\n"}) {
+    write(precious);
+    TimingCache wrong = cache();
+    EXPECT_EQ(wrong.find("a"), nullptr);
+    for (const auto& refused : {wrong.check_path(), wrong.add("a", {"x", {}})}) {
+      ASSERT_FALSE(refused.ok()) << precious;
+      EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+      EXPECT_THAT(refused.error().to_string(),
+                  testing::AllOf(testing::HasSubstr(path_.string()), testing::HasSubstr("delete this one")));
+    }
+    EXPECT_EQ(read(), precious);
+    EXPECT_NE(wrong.find("a"), nullptr);
+  }
+  EXPECT_FALSE(TimingCache(folder_, "here").check_path().ok());
+  EXPECT_TRUE(TimingCache(folder_ / "none", "here").check_path().ok());
+  for (const char* replaceable : {"", "fovea timing cache 0\n", "fovea timing cache 1\nhalf"}) {
+    write(replaceable);
+    EXPECT_TRUE(cache().add("a", {"x", {}}).ok()) << replaceable;
+    EXPECT_NE(cache().find("a"), nullptr);
+  }
 }
 
 TEST_F(TimingCacheTest, WhereNothingCanBeWrittenItIsKeptInMemory) {

@@ -95,11 +95,15 @@ Error bad_value(std::string_view name, std::string_view value, std::string_view 
 }
 
 /// Measures on threads of its own, and only when a step asks.
-std::shared_ptr<cpu::Tuner> make_tuner(std::filesystem::path timings, int threads, const cpu::TuneWatch& watch) {
+Result<std::shared_ptr<cpu::Tuner>> make_tuner(std::filesystem::path timings, int threads,
+                                               const cpu::TuneWatch& watch) {
   if (timings.empty()) timings = default_cache_folder();
   if (timings == default_cache_folder() && !timings.empty()) timings /= "timings.txt";
   auto cache = std::make_shared<cpu::TimingCache>(std::move(timings), timing_machine());
-  return std::make_shared<cpu::MeasuringTuner>(std::move(cache), std::make_unique<cpu::StepMeasurer>(threads), watch);
+  FOVEA_TRY(cache->check_path());
+  auto measurer = std::make_unique<cpu::StepMeasurer>(threads);
+  return std::shared_ptr<cpu::Tuner>(
+      std::make_shared<cpu::MeasuringTuner>(std::move(cache), std::move(measurer), watch));
 }
 
 Result<cpu::EngineOptions> engine_options(const CompileOptions& options, const cpu::TuneWatch& watch = {}) {
@@ -135,7 +139,7 @@ Result<cpu::EngineOptions> engine_options(const CompileOptions& options, const c
           .with_fix(fmt::format("it has {}", fmt::join(names, ", ")));
     }
   }
-  if (tune && result.fast_kernels) result.tuner = make_tuner(std::move(timings), result.threads, watch);
+  if (tune && result.fast_kernels) result.tuner = FOVEA_TRY(make_tuner(std::move(timings), result.threads, watch));
   return result;
 }
 
