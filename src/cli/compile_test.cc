@@ -1,4 +1,6 @@
 // fovea compile and the engine cache from end to end.
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_test.h"
+#include "cli/interrupt.h"
 
 namespace fovea::cli {
 namespace {
@@ -47,6 +50,20 @@ TEST_F(CompileTest, ItIsReadyForSeveralBatches) {
   const Outcome three = fovea({"classify", path("d.fovea"), "--batch", "3", kCoffee, kCoffee, kCoffee});
   EXPECT_EQ(three.code, 3) << three.out;
   EXPECT_THAT(three.err, HasSubstr("fovea compile"));
+}
+
+TEST_F(CompileTest, WhatWasMeasuredIsSpokenOfWithTuneAlone) {
+  const auto stopped = [&](std::vector<std::string> flags) {
+    catch_interrupts();
+    std::raise(SIGINT);
+    flags.insert(flags.begin(), {"compile", kDemo, "-o", path("d.fovea")});
+    const Outcome outcome = fovea(std::move(flags));
+    std::fputs(outcome.err.c_str(), stderr);
+    std::_Exit(outcome.code);
+  };
+  EXPECT_EXIT(stopped({}), testing::ExitedWithCode(kInterrupted), "^[^\n]*interrupted");
+  EXPECT_EXIT(stopped({"--tune", "--timing-cache", path("times")}), testing::ExitedWithCode(kInterrupted),
+              "stopped; what was measured is kept");
 }
 
 TEST_F(CompileTest, InspectShowsWhatIsInside) {
