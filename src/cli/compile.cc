@@ -124,6 +124,7 @@ int run(const Options& options, Console& console) {
   const auto file = compile(options, *settings, *std::move(config), progress.watch());
   progress.clear();
   if (!file.ok() && interrupted()) {
+    if (!options.tune) return console.fail(file.error(), kInterrupted);
     console.note("stopped; what was measured is kept, and not measured again");
     return kInterrupted;
   }

@@ -1,4 +1,6 @@
 // fovea compile and the engine cache from end to end.
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_test.h"
+#include "cli/interrupt.h"
 
 namespace fovea::cli {
 namespace {
@@ -49,6 +52,20 @@ TEST_F(CompileTest, ItIsReadyForSeveralBatches) {
   EXPECT_THAT(three.err, HasSubstr("fovea compile"));
 }
 
+TEST_F(CompileTest, WhatWasMeasuredIsSpokenOfWithTuneAlone) {
+  const auto stopped = [&](std::vector<std::string> flags) {
+    catch_interrupts();
+    std::raise(SIGINT);
+    flags.insert(flags.begin(), {"compile", kDemo, "-o", path("d.fovea")});
+    const Outcome outcome = fovea(std::move(flags));
+    std::fputs(outcome.err.c_str(), stderr);
+    std::_Exit(outcome.code);
+  };
+  EXPECT_EXIT(stopped({}), testing::ExitedWithCode(kInterrupted), "^[^\n]*interrupted");
+  EXPECT_EXIT(stopped({"--tune", "--timing-cache", path("times")}), testing::ExitedWithCode(kInterrupted),
+              "stopped; what was measured is kept");
+}
+
 TEST_F(CompileTest, InspectShowsWhatIsInside) {
   ASSERT_EQ(fovea({"compile", kDemo, "-o", path("d.fovea"), "--threads", "1"}).code, 0);
   const Outcome text = fovea({"inspect", path("d.fovea")});
@@ -73,8 +90,11 @@ TEST_F(CompileTest, WhatItWasNotMadeForIsRefused) {
 
 TEST_F(CompileTest, TuningIsKeptInTheTimingCacheAndInTheEngineFile) {
   const auto compiled = [&](const char* name) {
-    return fovea(
-        {"compile", kDemo, "-o", path(name), "--tune", "--timing-cache", path("t.txt"), "--threads", "1", "-v"});
+    testing::internal::CaptureStderr();  // what is logged goes there
+    Outcome outcome =
+        fovea({"compile", kDemo, "-o", path(name), "--tune", "--timing-cache", path("t.txt"), "--threads", "1", "-v"});
+    outcome.err += testing::internal::GetCapturedStderr();
+    return outcome;
   };
   const Outcome first = compiled("a.fovea");
   ASSERT_EQ(first.code, 0) << first.err;
@@ -91,7 +111,13 @@ TEST_F(CompileTest, TuningIsKeptInTheTimingCacheAndInTheEngineFile) {
   };
   EXPECT_TRUE(bytes("a.fovea") == bytes("b.fovea"));  // the same plan, to the bit
   fs::remove(path("t.txt"));
-  EXPECT_EQ(labels({path("a.fovea")}), labels({kDemo, "--threads", "1"}));
+  // Other kernels, other last bits.
+  const json tuned = labels({path("a.fovea")}), untuned = labels({kDemo, "--threads", "1"});
+  ASSERT_EQ(tuned.size(), untuned.size());
+  for (size_t i = 0; i < tuned.size(); ++i) {
+    EXPECT_EQ(tuned[i]["label"], untuned[i]["label"]);
+    EXPECT_NEAR(tuned[i]["probability"].get<double>(), untuned[i]["probability"].get<double>(), 1e-5);
+  }
   EXPECT_FALSE(fs::exists(path("t.txt")));  // opening measures nothing
   EXPECT_EQ(fovea({"classify", path("a.fovea"), kCoffee, "-O", "tune=true"}).code, 0);
   EXPECT_EQ(fovea({"classify", path("a.fovea"), kCoffee, "-O", "tune=false"}).code, 2);

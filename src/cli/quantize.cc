@@ -13,6 +13,7 @@
 #include "cli/progress.h"
 #include "cli/quantize_report.h"
 #include "onnx/write.h"
+#include "pipeline/quantize/calibration_state.h"
 #include "pipeline/quantize/recipe_note.h"
 #include "quantize/equalize.h"
 #include "quantize/prepare.h"
@@ -59,6 +60,11 @@ Result<pipeline::QuantizerOptions> quantizer_options(const Options& options) {
   result.select.exclude = options.exclude;
   result.correct_bias = options.correct_bias;
   return result;
+}
+
+/// Where a calibration that is stopped lies, or one that is kept.
+std::filesystem::path state_path(const Options& options) {
+  return options.calibration.empty() ? options.output + ".calibration" : options.calibration;
 }
 
 int64_t weight_bytes(const Graph& graph) {
@@ -135,7 +141,7 @@ class Run {
     how.most_tap_bytes = options_.tap_megabytes << 20;
     how.channel_means = options_.correct_bias;
     how.keep_state = !options_.calibration.empty();
-    how.state = how.keep_state ? options_.calibration : options_.output + ".calibration";
+    how.state = state_path(options_);
     std::error_code ignored;
     how.resume = options_.resume && std::filesystem::exists(how.state, ignored);
     if (options_.resume && !how.resume)
@@ -344,19 +350,45 @@ class Run {
   bool some_failed_ = false;
 };
 
+/// What is written must replace neither what is read nor what is written, too; nor a file that was never fovea's.
+Result<void> check_outputs(const Options& options) {
+  if (!options.table_in.empty() && !options.calibration.empty())
+    return invalid_argument("with --table-in nothing is observed that --calibration could keep")
+        .with_fix("leave one of them out");
+  const std::pair<std::string_view, std::string> files[] = {{"--table-in", options.table_in},
+                                                            {"-o", options.output},
+                                                            {"the weights beside -o", options.output + ".data"},
+                                                            {"--table", options.table},
+                                                            {"--report", options.report},
+                                                            {"--calibration", state_path(options).string()}};
+  for (size_t i = 0; i < std::size(files); ++i) {
+    const auto& [flag, path] = files[i];
+    std::error_code failed;
+    if (i > 0 && std::filesystem::equivalent(options.model.path, path, failed))
+      return invalid_argument("{} {} is the model itself", flag, path).with_fix("give another name");
+    if (path.empty()) continue;
+    const auto real = std::filesystem::weakly_canonical(std::filesystem::absolute(path, failed), failed);
+    for (size_t k = 0; k < i; ++k) {
+      if (files[k].second.empty()) continue;
+      const auto other = std::filesystem::weakly_canonical(std::filesystem::absolute(files[k].second, failed), failed);
+      if (real == other || std::filesystem::equivalent(path, files[k].second, failed))
+        return invalid_argument("{} and {} are both {}", files[k].first, flag, path).with_fix("give another name");
+    }
+  }
+  std::error_code failed;
+  const std::filesystem::path state = state_path(options);
+  if (options.table_in.empty() && std::filesystem::exists(state, failed) && !pipeline::holds_state(state))
+    return invalid_argument("{} is there, and is no state of a calibration", state.string())
+        .with_fix("give another name with --calibration, or remove the file");
+  return {};
+}
+
 int quantize(const Options& options, Console& console) {
   if (options.images.empty() && options.table_in.empty())
     return console.fail(invalid_argument("nothing says how large the model's values become")
                             .with_fix("give --images DIR with photos, or --table-in with a calibration table"),
                         kWrongUsage);
-  for (const auto& [flag, path] : {std::pair("-o", &options.output),
-                                   {"--table", &options.table},
-                                   {"--report", &options.report},
-                                   {"--calibration", &options.calibration}}) {
-    std::error_code failed;
-    if (std::filesystem::equivalent(options.model.path, *path, failed))
-      return console.fail(invalid_argument("{} {} is the model itself", flag, *path).with_fix("give another name"));
-  }
+  if (const auto checked = check_outputs(options); !checked.ok()) return console.fail(checked.error(), kWrongUsage);
   // The model can be used once it is read: from then on a file cannot be written, no photo be read, a table not found.
   const auto fail = [&](const Error& error) {
     if (interrupted()) return console.fail(error, kInterrupted);

@@ -173,6 +173,46 @@ TEST_F(QuantizeTest, AFileThatCannotBeWrittenIsNoFaultOfTheModel) {
   EXPECT_EQ(fovea({"quantize", kDemo, "--table-in", path("none.json"), "-o", path("x.onnx")}).code, kWrongUsage);
 }
 
+TEST_F(QuantizeTest, NothingWrittenReplacesAnotherFile) {
+  const auto refused = [&](const std::vector<std::string>& flags, const std::string& why) {
+    const Outcome made = quantize("a.onnx", flags);
+    EXPECT_EQ(made.code, kWrongUsage) << flags.back();
+    EXPECT_THAT(made.err, HasSubstr(why));
+  };
+  fs::create_symlink(".", path("here"));
+  refused({"--table", path("here/a.onnx")}, "-o and --table are both");
+  refused({"--calibration", path("a.onnx")}, "-o and --calibration are both");
+  refused({"--report", path("r.json"), "--table", path("r.json")}, "--table and --report are both");
+  refused({"--report", path("a.onnx.calibration")}, "--report and --calibration are both");
+  std::ofstream(path("precious.txt")) << "mine";
+  refused({"--calibration", path("precious.txt")}, "is no state of a calibration");
+  EXPECT_EQ(*read_text_file(path("precious.txt")), "mine");
+  EXPECT_FALSE(fs::exists(path("a.onnx")));
+  ASSERT_EQ(quantize("b.onnx", {"--table", path("t.json")}).code, kDone);
+  refused({"--table-in", path("t.json"), "--calibration", path("c")}, "nothing is observed");
+  refused({"--table-in", path("t.json"), "--report", path("t.json")}, "--table-in and --report are both");
+}
+
+/// x -> MatMul with weights of f16, which are cast where they are read.
+TEST_F(QuantizeTest, WeightsOfFewerBitsBecomeInt8) {
+  const auto graph = parse_graph(R"(graph (f32[1,3,8,8] x) -> (y) {
+    c = constant f32[1,3,1,1] {1, 2, 3}
+    m = Mul@13(x, c)
+    p = GlobalAveragePool@13(m)
+    f = Flatten@13(p)
+    w = constant f16[3,5] random(1)
+    v = Cast@13(w) {to=1}
+    y = MatMul@13(f, v)
+  })");
+  ASSERT_TRUE(graph.ok()) << graph.error().to_string();
+  const auto written = onnx::write_model(*graph, path("half.onnx"));
+  ASSERT_TRUE(written.ok()) << written.error().to_string();
+  const Outcome made = fovea({"quantize", path("half.onnx"), "--images", kPhotos, "-o", path("x.onnx"), "--hold-out",
+                              "0", "--compare", "0", "--format", "json"});
+  ASSERT_EQ(made.code, kDone) << made.err;
+  EXPECT_EQ(json::parse(made.out)["layers"]["int8"], 1);
+}
+
 TEST_F(QuantizeTest, AKeptCalibrationServesOtherMethods) {
   const std::vector<std::string> kept = {"--calibration", path("seen")};
   ASSERT_EQ(quantize("entropy.onnx", kept).code, kDone);

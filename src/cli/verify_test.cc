@@ -173,6 +173,15 @@ TEST_F(VerifyTest, RefusesLinksThatLeaveTheBundle) {
                                          HasSubstr("copy the file into the bundle")));
   describe({{"photo", "link.jpg"}, {"output", "output.npy"}});
   EXPECT_EQ(verify(bundle()).code, kWrongUsage);
+  // Nor may what describes the bundle be one.
+  describe({{"photo", "photo.jpg"}, {"output", "output.npy"}});
+  fs::rename(folder_ / "bundle.json", folder_ / "elsewhere/bundle.json");
+  EXPECT_THAT(verify(bundle()).err, HasSubstr("bundle.json: No such file"));
+  fs::create_symlink("elsewhere/bundle.json", folder_ / "bundle.json");
+  const Outcome description = verify(bundle());
+  EXPECT_EQ(description.code, kWrongUsage);
+  EXPECT_THAT(description.err, HasSubstr("bundle.json, a link to"));
+  fs::remove(folder_ / "bundle.json");
   // Within the folder they are no harm, and the folder itself may be one.
   fs::create_symlink("output.npy", folder_ / "own.npy");
   describe({{"photo", "photo.jpg"}, {"output", "own.npy"}});

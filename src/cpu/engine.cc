@@ -88,8 +88,10 @@ std::shared_ptr<Program::Shared> share(const EngineOptions& options) {
 /// What is done once a model.
 Result<Graph> rewrite_once(Graph graph, const EngineOptions& options) {
   if (!options.fast_kernels) return graph;
-  FOVEA_TRY(passes::fold_constants(graph));
+  FOVEA_TRY(passes::fold_constants(graph, passes::NarrowWeights::kept));
   FOVEA_TRY(passes::run_pipeline(graph, passes::Stage::once, nullptr));
+  FOVEA_TRY(
+      passes::fold_constants(graph));  // weights that narrow_weights refused: else each plan has a copy of its own
   drop_unused_constants(graph);
   return graph;
 }

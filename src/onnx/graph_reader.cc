@@ -75,7 +75,7 @@ Result<void> GraphReader::read_initializers(const wire::Graph& proto, Scope& sco
       FOVEA_TRY(note(std::move(value).error().at(place)));
     } else if (!value) {
       scope.unusable.emplace(name, value.error().message);
-      if (has_4_bits(tensor)) scope.four_bits.emplace(name, &tensor);
+      if (has_4_bits(tensor)) scope.four_bits.emplace(name, FourBits{&tensor});
     } else if (!is_input) {
       scope.names.emplace(name, graph.add_constant(name, *std::move(value)));
     } else {

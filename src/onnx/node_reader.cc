@@ -93,8 +93,12 @@ Result<ValueId> GraphReader::read_operand(const wire::Node& proto, int position,
   if (tensor == scope.four_bits.end() || proto.op_type() != "DequantizeLinear" || position == 1 ||
       !short_domain(proto.domain()).empty())
     return find_or_note(scope, name, proto);
-  Tensor wide = FOVEA_TRY_AT(fmt::format("initializer \"{}\"", name), to_wider_tensor(*tensor->second, source_));
-  return scope.level->graph->add_constant(name, std::move(wide));
+  FourBits& found = tensor->second;
+  if (found.wide == kNoValue) {  // once, whatever the number of its users
+    Tensor wide = FOVEA_TRY_AT(fmt::format("initializer \"{}\"", name), to_wider_tensor(*found.tensor, source_));
+    found.wide = scope.level->graph->add_constant(name, std::move(wide));
+  }
+  return found.wide;
 }
 
 Result<void> GraphReader::read_attributes(const wire::Node& proto, Scope& scope, Node& node, Captures& captures) {

@@ -102,6 +102,16 @@ TEST(ReadModel, TakesIntegersOfFourBitsWhereTheyAreDequantised) {
   EXPECT_THAT(operand(without, 2).values<uint8_t>(), ElementsAre(15));
 }
 
+TEST(ReadModel, WidensIntegersOfFourBitsOnceForAllUsers) {
+  const Graph graph = read_or_fail(changed(four_bits(22, [](wire::Tensor&) {}), [](wire::Model& m) {
+    *m.mutable_graph()->add_node() = make_node("DequantizeLinear", {"q", "scale", "z"}, {"again"});
+    m.mutable_graph()->add_output()->set_name("again");
+  }));
+  const auto& first = graph.node(graph.value(graph.outputs[1]).producer);
+  const auto& second = graph.node(graph.value(graph.outputs[2]).producer);
+  EXPECT_EQ(first.inputs, second.inputs);
+}
+
 TEST(ReadModel, RefusesIntegersOfFourBitsOfAnotherSizeAndElsewhere) {
   const auto error = [](const std::string& bytes) { return read_bytes(bytes).error().to_string(); };
   EXPECT_THAT(error(four_bits(22, [](wire::Tensor& t) { t.set_dims(0, 7); })), HasSubstr("raw_data has 3 bytes"));

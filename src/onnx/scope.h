@@ -50,6 +50,12 @@ struct Call {
 
 using Opsets = std::map<std::string, int, std::less<>>;  // domain -> version
 
+/// An initializer of 4-bit integers, and the constant of bytes that its first use makes of it.
+struct FourBits {
+  const wire::Tensor* tensor = nullptr;
+  ValueId wide = kNoValue;
+};
+
 /// The names of one graph or of one function's body. A subgraph sees those of the scope around it; a function does not.
 struct Scope {
   Level* level = nullptr;
@@ -61,7 +67,7 @@ struct Scope {
   std::unordered_map<std::string, ValueId> results = {};       // a function's outputs: values that wait for their node
   std::unordered_map<std::string, std::string> unusable = {};  // tensors that fovea lacks the type of: why
   /// Those among them that DequantizeLinear can have: integers of 4 bits.
-  std::unordered_map<std::string, const wire::Tensor*> four_bits = {};
+  std::unordered_map<std::string, FourBits> four_bits = {};
 
   /// The value that the name means, as one of our level's graph; kNoValue for the empty name and for a function's input
   /// that the call leaves out. Error: invalid_model for an unknown name, unsupported for an unusable tensor.

@@ -4,7 +4,7 @@
 // read. Where A is dequantised, too, fuse_quantized wants the weight.
 #include <algorithm>
 
-#include "ops/onnx_dtype.h"
+#include "ops/operator.h"
 #include "passes/catalogue.h"
 #include "passes/quantised.h"
 #include "passes/rewrite.h"
@@ -49,6 +49,20 @@ bool fits_4_bits(const Tensor& weight, const std::optional<Tensor>& zeros) {
     return std::ranges::all_of(weight.values<uint8_t>(), [](uint8_t q) { return q < 16; });
   return std::ranges::all_of(weight.values<int8_t>(), [](int8_t q) { return q >= -8 && q < 8; }) &&
          (!zeros || std::ranges::all_of(zeros->values<int8_t>(), [](int8_t z) { return z >= -8; }));
+}
+
+/// Whether the shape rule takes the node, all of whose inputs are known: else its error is to be reported.
+bool is_valid(const Graph& graph, const Node& node) {
+  const auto op = ops::parse_operator(node);
+  if (!op.ok()) return false;
+  std::vector<ops::Inputs::Input> inputs(node.inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!has(node, i)) continue;
+    const Tensor* value = graph.constant(node.inputs[i]);
+    if (value == nullptr) return false;
+    inputs[i] = {value->type(), value, true};
+  }
+  return (*op)->infer(ops::Inputs(inputs, node.outputs.size())).ok();
 }
 
 /// Adds the scales and zero points of a DequantizeLinear to the product; a reason where they are others than those of
@@ -114,6 +128,7 @@ Outcome narrow_weights(Graph& graph, NodeId id) {
   if (found == kNoNode) return no_match();
   const Node widen = graph.node(found);
   if (weighs_bytes(graph, widen)) return no_effect();
+  if (!is_valid(graph, widen)) return refused("what widens the weight is not valid");
   Node product;
   product.name = node.name;
   product.domain = "fovea";

@@ -6,7 +6,7 @@ namespace {
 /// The stage that comes first, with weights left as they are stored.
 Graph loaded(std::string_view text) {
   Graph graph = parsed(text);
-  EXPECT_TRUE(fold_constants(graph).ok());
+  EXPECT_TRUE(fold_constants(graph, NarrowWeights::kept).ok());
   EXPECT_TRUE(run_pipeline(graph, Stage::once, nullptr).ok());
   return graph;
 }
@@ -111,6 +111,65 @@ TEST(NarrowWeights, OthersAreFloatsAsBefore) {
     expect_same_results(parsed(text), graph);
     const Graph specialised = with_types(graph);
     EXPECT_EQ(specialised.order().size(), 1u) << text;
+  }
+}
+
+TEST(NarrowWeights, WhatIsRefusedIsFoldedBehindIt) {
+  Graph graph = loaded(R"(graph (f32[2,2] x) -> (y) {
+    w = constant i8[2,2] {1, 2, 3, 4}  s = constant f32[2] {0.5, 2}
+    v = DequantizeLinear@21(w, s) {axis=0}
+    y = MatMul@13(x, v)
+  })");
+  ASSERT_EQ(graph.order().size(), 2u);
+  ASSERT_TRUE(fold_constants(graph).ok());
+  EXPECT_EQ(structure(graph), "v0 \nv1 = MatMul(v0, f32[2x2])\nv1 ");
+}
+
+TEST(NarrowWeights, OneTransposeIsLookedThrough) {
+  const Graph graph = loaded(R"(graph (f32[2,2] x) -> (y) {
+    w = constant f16[2,2] random(1)
+    v = Cast@13(w) {to=1}
+    t = Transpose@13(v) {perm=[1, 0]}
+    u = Transpose@13(t) {perm=[1, 0]}
+    y = MatMul@13(x, u)
+  })");
+  EXPECT_EQ(structure(graph), "v0 \nv1 = MatMul(v0, f32[2x2])\nv1 ");
+}
+
+TEST(NarrowWeights, ALongChainOfTransposesIsNoTrouble) {
+  Graph graph = parsed("graph (f32[2,2] x) -> (v) { w = constant f16[2,2] random(1)  v = Cast@13(w) {to=1} }");
+  ValueId last = graph.node(graph.order()[0]).outputs[0];
+  const auto add = [&](Node node) {
+    last = graph.add_value(fmt::format("t{}", last), {DType::f32, std::nullopt});
+    node.opset = 13;
+    node.outputs = {last};
+    graph.add_node(std::move(node));
+  };
+  for (int i = 0; i < 200'000; ++i) {
+    Node turn;
+    turn.op_type = "Transpose";
+    turn.inputs = {last};
+    add(std::move(turn));
+  }
+  Node product;
+  product.op_type = "MatMul";
+  product.inputs = {graph.inputs[0], last};
+  add(std::move(product));
+  graph.outputs = {last};
+  EXPECT_TRUE(fold_constants(graph, NarrowWeights::kept).ok());
+  EXPECT_EQ(graph.order().size(), 1u);
+}
+
+TEST(NarrowWeights, WhatTheShapeRuleRefusesIsLeftToIt) {
+  for (const char* attributes : {"{axis=9}", "{axis=1}", "{axis=0, block_size=3}"}) {
+    const Graph graph = loaded(fmt::format(R"(graph (f32[2,4] x) -> (y) {{
+    w = constant i8[4,3] {{1, -2, 3, 4, 5, 6, 7, 8, 9, 10, -11, 12}}  s = constant f32[3,1] {{0.5, 1, 2}}
+    v = DequantizeLinear@21(w, s) {}
+    y = MatMul@13(x, v)
+  }})",
+                                           attributes));
+    ASSERT_EQ(graph.order().size(), 2u) << attributes;
+    EXPECT_FALSE(specialise(graph, std::vector<TensorType>{{DType::f32, {2, 4}}}, *parse_operators(graph)).ok());
   }
 }
 

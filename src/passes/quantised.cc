@@ -115,16 +115,22 @@ bool weighs_bytes(const Graph& graph, const Node& node) {
   });
 }
 
-bool leads_to_products(const Graph& graph, ValueId weight) {
+namespace {
+
+bool leads_to_products(const Graph& graph, ValueId weight, bool may_turn) {
   const std::vector<NodeId>& users = graph.users(weight);
   if (users.empty() || graph.is_output(weight)) return false;
   return std::ranges::all_of(users, [&](NodeId id) {
     const Node& user = graph.node(id);
-    if (user.is("Transpose")) return leads_to_products(graph, user.outputs[0]);
+    if (user.is("Transpose")) return may_turn && leads_to_products(graph, user.outputs[0], false);
     return (user.is("MatMul") || user.is("Gemm")) && user.inputs[1] == weight &&
            std::ranges::count(user.inputs, weight) == 1;
   });
 }
+
+}  // namespace
+
+bool leads_to_products(const Graph& graph, ValueId weight) { return leads_to_products(graph, weight, true); }
 
 bool widens_weight(const Graph& graph, const Node& node) {
   const bool dequantize = node.is("DequantizeLinear");

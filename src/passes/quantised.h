@@ -43,7 +43,7 @@ NodeId only_quantiser(const Graph& graph, ValueId value);
 /// wants their bytes as they are. Folded, they would be four times as large, and floats for good.
 bool weighs_bytes(const Graph& graph, const Node& node);
 
-/// Whether a value serves as the right operand of MatMul and Gemm alone, itself or transposed.
+/// Whether a value serves as the right operand of MatMul and Gemm alone, itself or transposed once.
 bool leads_to_products(const Graph& graph, ValueId weight);
 /// Whether the node (DequantizeLinear of bytes, Cast of f16 or bf16, of a known matrix) makes f32 weights of linear
 /// layers, and nothing else, of what is stored in fewer bits: what narrow_weights looks for.

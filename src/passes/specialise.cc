@@ -227,9 +227,9 @@ Result<Specialised> specialise(const Graph& graph, std::span<const TensorType> i
   return std::move(walk).finish(kNoNode);
 }
 
-Result<void> fold_constants(Graph& graph) {
+Result<void> fold_constants(Graph& graph, NarrowWeights weights) {
   const Operators none;
-  Specialiser walk(graph, none, true);
+  Specialiser walk(graph, none, weights == NarrowWeights::kept);
   for (size_t position = 0; position < walk.graph().order().size();) {
     const NodeId id = walk.graph().order()[position];
     const Node& node = walk.graph().node(id);

@@ -40,8 +40,14 @@ inline constexpr int64_t kFoldBytes = 64 << 20;
 /// tenths of a second. A Loop that is longer stays in the graph and is run.
 inline constexpr int64_t kFoldedValues = 100'000;
 
+/// What becomes of nodes that widen the weights of linear layers, see widens_weight().
+enum class NarrowWeights {
+  folded,  // as all else
+  kept,    // left for narrow_weights; what that pass refuses must be folded behind it, or each plan folds it anew
+};
+
 /// Folds what depends on no input at all: done once a model, so that all plans share the folded weights. Nodes whose
 /// shape rule refuses are left for specialise to report.
-Result<void> fold_constants(Graph& graph);
+Result<void> fold_constants(Graph& graph, NarrowWeights weights = NarrowWeights::folded);
 
 }  // namespace fovea::passes

@@ -61,23 +61,40 @@ bool computes_with_halves(const Graph& graph) {
   return false;
 }
 
-void widen_attributes(Graph& graph, NodeId id) {
-  std::vector<std::pair<std::string, Attribute>> changes;
+struct Change {
+  NodeId node;
+  std::string key;
+  Attribute value;
+};
+
+/// Adds what becomes of the node's attributes. False: there is no memory for a tensor.
+bool widen_attributes(const Graph& graph, NodeId id, std::vector<Change>& changes) {
   for (const auto& [key, value] : graph.node(id).attributes) {
     const auto* number = std::get_if<int64_t>(&value);
     if (number != nullptr && is_half(*number) && std::ranges::find(kTypeKeys, key) != std::end(kTypeKeys))
-      changes.emplace_back(key, int64_t{ops::dtype_to_onnx(DType::f32)});
+      changes.push_back({id, key, int64_t{ops::dtype_to_onnx(DType::f32)}});
     const auto* tensor = std::get_if<Tensor>(&value);
-    if (tensor != nullptr && is_half(tensor->dtype()))
-      if (auto wide = widened(*tensor)) changes.emplace_back(key, std::move(*wide));
+    if (tensor == nullptr || !is_half(tensor->dtype())) continue;
+    auto wide = widened(*tensor);
+    if (!wide) return false;
+    changes.push_back({id, key, std::move(*wide)});
   }
-  for (auto& [key, value] : changes) graph.set_attribute(id, key, std::move(value));
+  return true;
 }
 
 /// Whether every use is as the weight of a linear layer.
 bool is_weight(const Graph& graph, ValueId v) {
   return graph.constant(v)->rank() == 2 && !graph.users(v).empty() && !graph.is_output(v) &&
          leads_to_products(graph, v);
+}
+
+/// The users as they were before there was `now`, which may be made of `before`.
+void use_instead(Graph& graph, const std::vector<NodeId>& users, ValueId before, ValueId now) {
+  for (NodeId id : users) {
+    const std::vector<ValueId> inputs = graph.node(id).inputs;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (inputs[i] == before) graph.set_input(id, i, now);
+  }
 }
 
 /// Puts a Cast to f32 behind an input or a weight, for all its users.
@@ -90,13 +107,8 @@ void cast_behind(Graph& graph, ValueId v) {
       first = id;
       break;
     }
-  const ValueType before = graph.value(v).type;
-  const ValueId wide = insert_node(graph, first, cast_node(v, DType::f32), {DType::f32, before.shape});
-  for (NodeId id : users) {
-    const std::vector<ValueId> inputs = graph.node(id).inputs;
-    for (size_t i = 0; i < inputs.size(); ++i)
-      if (inputs[i] == v) graph.set_input(id, i, wide);
-  }
+  const ValueType type = graph.value(v).type;
+  use_instead(graph, users, v, insert_node(graph, first, cast_node(v, DType::f32), {DType::f32, type.shape}));
 }
 
 }  // namespace
@@ -107,7 +119,9 @@ int widen_halves(Graph& graph) {
     if (!can_be_wider(graph.node(id))) return 0;
   const std::vector<NodeId> nodes = graph.order();
   const auto slots = static_cast<ValueId>(graph.value_slots());
-  std::vector<ValueId> kept;  // inputs and weights
+  std::vector<ValueId> kept, computed;  // inputs and weights; what nodes make
+  std::vector<std::pair<ValueId, Tensor>> constants;
+  std::vector<Change> changes;
   std::vector<std::pair<ValueId, DType>> results;
   for (ValueId v : graph.outputs)
     if (const auto dtype = graph.value(v).type.dtype; is_half(dtype)) results.emplace_back(v, *dtype);
@@ -118,15 +132,27 @@ int widen_halves(Graph& graph) {
     if (is_input || (constant != nullptr && is_weight(graph, v))) {
       kept.push_back(v);
     } else if (constant != nullptr) {
-      if (graph.is_output(v)) continue;
+      if (graph.users(v).empty()) continue;
       auto wide = widened(*constant);
       if (!wide) return 0;
-      graph.set_constant(v, std::move(*wide));
+      constants.emplace_back(v, std::move(*wide));
     } else {
-      graph.set_type(v, {DType::f32, graph.value(v).type.shape});
+      computed.push_back(v);
     }
   }
-  for (NodeId id : nodes) widen_attributes(graph, id);
+  for (NodeId id : nodes)
+    if (!widen_attributes(graph, id, changes)) return 0;
+  // From here on nothing fails: a graph that is widened in part would be no graph.
+  for (auto& [v, wide] : constants) {
+    if (graph.is_output(v)) {
+      const std::vector<NodeId> users = graph.users(v);
+      use_instead(graph, users, v, graph.add_constant(graph.value(v).name + ".f32", std::move(wide)));
+    } else {
+      graph.set_constant(v, std::move(wide));
+    }
+  }
+  for (ValueId v : computed) graph.set_type(v, {DType::f32, graph.value(v).type.shape});
+  for (auto& [id, key, value] : changes) graph.set_attribute(id, key, std::move(value));
   for (ValueId v : kept) cast_behind(graph, v);
   for (const auto& [v, dtype] : results) {
     if (graph.constant(v) != nullptr || graph.value(v).producer == kNoNode) continue;

@@ -42,6 +42,20 @@ TEST(WidenHalves, AttributesThatNameATypeChangeWithIt) {
   }
 }
 
+TEST(WidenHalves, AConstantThatIsAnOutputTooStaysAHalf) {
+  Graph graph = parsed(R"(graph (f16[2] x) -> (y, b) {
+    b = constant f16[2] {0.5, 1}
+    f16[2] y = Add@14(x, b)
+  })");
+  ASSERT_TRUE(run_pass(graph, pass_named("widen_halves")).ok());
+  EXPECT_EQ(structure(graph), structure(parsed(R"(graph (f16[2] x) -> (y, b) {
+    b = constant f16[2] {0.5, 1}  c = constant f32[2] {0.5, 1}
+    xf = Cast@21(x) {to=1}
+    s = Add@14(xf, c)
+    y = Cast@21(s) {to=10}
+  })")));
+}
+
 TEST(WidenHalves, GraphsWithoutHalvesAndThoseWithSubgraphsStay) {
   for (const char* text : {R"(graph (f32[2] x) -> (y) { y = Relu@14(x) })",
                            // weights that are cast when they are read

@@ -109,8 +109,9 @@ Result<PassReport> report_passes(const Graph& original, const std::vector<Tensor
     report.records.push_back(std::move(one));
     return {};
   };
-  FOVEA_TRY(record("fold_constants", [&] { return passes::fold_constants(graph); }));
+  FOVEA_TRY(record("fold_constants", [&] { return passes::fold_constants(graph, passes::NarrowWeights::kept); }));
   FOVEA_TRY(passes::run_pipeline(graph, passes::Stage::once, &report.records));
+  FOVEA_TRY(record("fold_wide_weights", [&] { return passes::fold_constants(graph); }));
   FOVEA_TRY(record("specialise", [&]() -> Result<void> {
     const auto operators = FOVEA_TRY(passes::parse_operators(graph));
     graph = FOVEA_TRY(passes::specialise(graph, inputs, operators)).graph;

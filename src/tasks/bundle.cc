@@ -1,5 +1,7 @@
 #include "tasks/bundle.h"
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "base/text_file.h"
 #include "tasks/json_fields.h"
@@ -7,6 +9,21 @@
 
 namespace fovea::tasks {
 namespace {
+
+/// A regular file of the folder, with links followed: what it names does not change any more.
+Result<std::filesystem::path> own_file(const std::filesystem::path& folder, const std::filesystem::path& file,
+                                       const std::string& said) {
+  // A name of this folder may still be a link to any file of the machine.
+  std::error_code failed;
+  const std::filesystem::path home = std::filesystem::canonical(folder, failed);
+  const std::filesystem::path real = failed ? home : std::filesystem::canonical(folder / file, failed);
+  if (failed) return not_found("{}: {}", said, failed.message());
+  if (real.parent_path() != home)
+    return invalid_argument("{}, a link to {}, which is not in the bundle's folder", said, real.string())
+        .with_fix("copy the file into the bundle");
+  if (!std::filesystem::is_regular_file(real, failed)) return invalid_argument("{}, which is no regular file", said);
+  return real;
+}
 
 /// A file of the bundle's own folder; nothing where the bundle does not name it.
 Result<std::optional<std::filesystem::path>> named_file(const JsonFields& fields, std::string_view key,
@@ -16,18 +33,7 @@ Result<std::optional<std::filesystem::path>> named_file(const JsonFields& fields
   const std::filesystem::path file(*name);
   if (file.empty() || file != file.filename() || *name == "." || *name == "..")
     return invalid_argument("\"{}\" names {}, which is no file of the bundle's folder", key, *name);
-  // A name of this folder may still be a link to any file of the machine.
-  std::error_code failed;
-  const std::filesystem::path home = std::filesystem::canonical(folder, failed);
-  const std::filesystem::path real = failed ? home : std::filesystem::canonical(folder / file, failed);
-  if (failed) return not_found("\"{}\" names {}: {}", key, *name, failed.message());
-  if (real.parent_path() != home)
-    return invalid_argument("\"{}\" names {}, a link to {}, which is not in the bundle's folder", key, *name,
-                            real.string())
-        .with_fix("copy the file into the bundle");
-  if (!std::filesystem::is_regular_file(real, failed))
-    return invalid_argument("\"{}\" names {}, which is no regular file", key, *name);
-  return std::optional(folder / file);
+  return std::optional(FOVEA_TRY(own_file(folder, file, fmt::format("\"{}\" names {}", key, *name))));
 }
 
 Result<std::optional<Tensor>> named_tensor(const JsonFields& fields, std::string_view key,
@@ -49,7 +55,8 @@ Result<void> check_pixels(const std::optional<Tensor>& tensor, std::string_view 
 
 Result<Bundle> read_bundle(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "bundle.json";
-  const std::string text = FOVEA_TRY(read_text_file(path));
+  const std::string text = FOVEA_TRY(read_text_file(
+      FOVEA_TRY_AT(path.string(), own_file(folder, "bundle.json", "a bundle is described by bundle.json"))));
   const auto read = [&]() -> Result<Bundle> {
     const nlohmann::json object = FOVEA_TRY(parse_json(text));
     if (!object.is_object()) return invalid_argument("it holds no JSON object");

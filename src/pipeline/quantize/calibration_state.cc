@@ -14,6 +14,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::string_view kAnyKind = "fovea calibration ";
 constexpr const char* kKind = "fovea calibration 2";
 
 std::optional<uint64_t> number_at(const json& object, const char* key) {
@@ -79,6 +80,15 @@ Result<void> write_state(const CalibrationState& state, const std::filesystem::p
   const std::string text = whole.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
   const std::span<const std::byte> parts[] = {std::as_bytes(std::span(text))};
   return write_file_atomically(path, parts);
+}
+
+bool holds_state(const std::filesystem::path& path) {
+  const auto text = read_text_file(path);
+  if (!text.ok()) return false;
+  const json whole = json::parse(*text, nullptr, false);
+  if (!whole.is_object()) return false;
+  const auto kind = whole.find("kind");
+  return kind != whole.end() && kind->is_string() && kind->get_ref<const std::string&>().starts_with(kAnyKind);
 }
 
 Result<CalibrationState> read_state(const std::filesystem::path& path, uint64_t fingerprint) {

@@ -20,6 +20,8 @@ uint64_t fingerprint_of(const Graph& graph, const quantize::Selection& selection
 
 /// Writes it whole or not at all. Error: io.
 Result<void> write_state(const CalibrationState& state, const std::filesystem::path& path);
+/// Whether the file is a state of any calibration, of whatever version; false where there is none.
+bool holds_state(const std::filesystem::path& path);
 /// Error: not_found, io; invalid_argument where it is damaged or has another fingerprint.
 Result<CalibrationState> read_state(const std::filesystem::path& path, uint64_t fingerprint);
 
