@@ -82,6 +82,15 @@ bool widen_attributes(const Graph& graph, NodeId id, std::vector<Change>& change
   return true;
 }
 
+/// The type of a value, known or named by the Cast that makes it.
+std::optional<DType> result_type(const Graph& graph, ValueId v) {
+  const Value& value = graph.value(v);
+  if (value.type.dtype || value.producer == kNoNode || !graph.node(value.producer).is("Cast")) return value.type.dtype;
+  const auto* to = graph.node(value.producer).attribute<int64_t>("to");
+  const auto dtype = ops::dtype_from_onnx(to != nullptr ? *to : 0);
+  return dtype.ok() ? std::optional(*dtype) : std::nullopt;
+}
+
 /// Whether every use is as the weight of a linear layer.
 bool is_weight(const Graph& graph, ValueId v) {
   return graph.constant(v)->rank() == 2 && !graph.users(v).empty() && !graph.is_output(v) &&
@@ -123,8 +132,10 @@ int widen_halves(Graph& graph) {
   std::vector<std::pair<ValueId, Tensor>> constants;
   std::vector<Change> changes;
   std::vector<std::pair<ValueId, DType>> results;
+  // What the caller gets keeps its type, so that must be known.
+  if (std::ranges::any_of(graph.outputs, [&](ValueId v) { return !result_type(graph, v); })) return 0;
   for (ValueId v : graph.outputs)
-    if (const auto dtype = graph.value(v).type.dtype; is_half(dtype)) results.emplace_back(v, *dtype);
+    if (const auto dtype = result_type(graph, v); is_half(dtype)) results.emplace_back(v, *dtype);
   for (ValueId v = 0; v < slots; ++v) {
     if (!is_half(graph.value(v).type.dtype)) continue;
     const bool is_input = std::ranges::find(graph.inputs, v) != graph.inputs.end();
