@@ -9,17 +9,10 @@
 #include <gtest/gtest.h>
 
 #include "base/cpu_features.h"
+#include "kernels/test_numbers.h"
 
 namespace fovea::kernels {
 namespace {
-
-std::vector<float> random_floats(int64_t n, unsigned seed, float spread = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, spread);
-  std::vector<float> values(static_cast<size_t>(n));
-  for (float& v : values) v = normal(random);
-  return values;
-}
 
 TEST(AttentionKernels, TheActiveInstructionSetRuns) {
   const std::string target = attention_target();

@@ -9,19 +9,12 @@
 #include <gtest/gtest.h>
 
 #include "base/cpu_features.h"
+#include "kernels/test_numbers.h"
 
 namespace fovea::kernels {
 namespace {
 
 constexpr int64_t kSizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 100, 1025};
-
-std::vector<float> random_floats(int64_t n, unsigned seed, float spread = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, spread);
-  std::vector<float> values(static_cast<size_t>(n));
-  for (float& v : values) v = normal(random);
-  return values;
-}
 
 /// The largest |f(x) - g(x)| / max(|g(x)|, floor) over [low, high].
 double worst_error(ActivationKind kind, double (*exact)(double), float low, float high, double floor = 0x1p-126) {

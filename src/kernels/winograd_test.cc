@@ -7,16 +7,10 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/test_numbers.h"
+
 namespace fovea::kernels {
 namespace {
-
-std::vector<float> random_floats(int64_t n, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(static_cast<size_t>(n));
-  for (float& v : values) v = normal(random);
-  return values;
-}
 
 struct Case {
   WinogradConv w;
