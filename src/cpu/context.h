@@ -18,8 +18,9 @@ class Context {
   Result<std::byte*> arena(int64_t bytes);
 
   ThreadPool pool;
-  std::vector<void*> addresses;  // of the values of the plan `bound_to`
-  uint64_t bound_to = 0;         // Plan::serial; 0: none
+  std::vector<std::unique_ptr<Context>> alone;  // one for each worker that runs images by itself
+  std::vector<void*> addresses;                 // of the values of the plan `bound_to`
+  uint64_t bound_to = 0;                        // Plan::serial; 0: none
 
  private:
   struct Free {

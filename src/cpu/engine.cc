@@ -134,9 +134,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineFile& file, const Engin
   Loaded loaded = FOVEA_TRY_AT(file.path().string(), load_image(file, impl->shared->weights, impl->shared->options));
   std::vector<std::string> shapes;
   for (const auto& plan : loaded.plans) {
-    std::vector<TensorType> types;
-    for (ValueId v : passes::fed_inputs(plan->graph())) types.push_back(*plan->graph().value(v).type.concrete());
-    shapes.push_back(shapes_text(types));
+    shapes.push_back(shapes_text(plan->inputs()));
   }
   auto again = remake(options);
   if (!again)
@@ -147,10 +145,10 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineFile& file, const Engin
           .with_fix("compile the model for this size, too: fovea compile --shape, or --batch");
     };
   if (!options.reload && loaded.plans.size() == 1) {  // only inputs of this size can come
-    const Graph& plan = loaded.plans.front()->graph();
-    const auto given = passes::fed_inputs(plan), declared = passes::fed_inputs(loaded.model);
+    const auto given = loaded.plans.front()->inputs();
+    const auto declared = passes::fed_inputs(loaded.model);
     for (size_t i = 0; i < std::min(given.size(), declared.size()); ++i)
-      loaded.model.set_type(declared[i], plan.value(given[i]).type);
+      loaded.model.set_type(declared[i], ValueType::of(given[i]));
   }
   if (adjust) FOVEA_TRY(adjust(loaded.model));
   impl->graph = std::make_shared<const Graph>(std::move(loaded.model));
@@ -178,8 +176,7 @@ std::vector<Engine::PlanSummary> Engine::plans() const {
   if (!plans.ok()) return summaries;
   for (const auto& plan : *plans) {
     PlanSummary summary;
-    for (ValueId v : passes::fed_inputs(plan->graph()))
-      summary.inputs.push_back(plan->graph().value(v).type.concrete().value_or(TensorType{}));
+    summary.inputs = plan->inputs();
     for (size_t i = 0; i < plan->steps(); ++i) summary.kernels.push_back(plan->kernel_of_step(i));
     summary.arena_bytes = plan->arena_bytes();
     for (const Plan::Packed& packed : plan->packed())

@@ -16,7 +16,7 @@ namespace fovea::cpu {
 namespace {
 
 constexpr uint64_t kMagic = 0x454e4947'4e454146;  // "FAENGINE", read backwards
-constexpr uint64_t kFormat = 1;
+constexpr uint64_t kFormat = 2;
 constexpr size_t kHeaderBytes = 64, kPage = 4096, kLargeTensor = 64 << 10;
 
 /// As it lies in the file.

@@ -127,6 +127,22 @@ TEST_F(EngineSave, TheLoadedEngineGivesTheSameBits) {
   }
 }
 
+TEST_F(EngineSave, ABatchThatRunsImageByImageComesBack) {
+  const EngineOptions options{.threads = 2};
+  const auto engine = compiled(R"(graph (f32[n,3,8,8] x) -> (y) {
+    w = constant f32[16,3,3,3] random(1)  a = Conv@11(x, w)  y = Relu@14(a)
+  })",
+                               options);
+  const std::vector<Tensor> four = {random_tensor({4, 3, 8, 8}, 1)};
+  const auto expected = engine->run(four);
+  ASSERT_TRUE(engine->save(path_, {}).ok());
+  const auto again = loaded(options);
+  ASSERT_TRUE(again.ok()) << again.error().to_string();
+  expect_same((*again)->run(four), expected);
+  EXPECT_EQ((*again)->plans().at(0).inputs.at(0).shape, (Shape{4, 3, 8, 8}));
+  EXPECT_FALSE((*again)->run(std::vector<Tensor>{random_tensor({1, 3, 8, 8}, 1)}).ok());
+}
+
 TEST_F(EngineSave, Int8WeightsThatNodesShareComeBackInEachForm) {
   const auto engine = compiled(R"(graph (f32[batch,9,11,8] x, f32[batch,9,11,16] x2) -> (one, two, shifted, depthwise) {
     w = constant i8[16,8,3,3] random(1)  m = constant f32[16] fill(0.0007)

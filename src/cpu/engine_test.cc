@@ -295,5 +295,65 @@ TEST(Engine, AnOperatorThatIsNotThereIsRefusedAtCompile) {
   EXPECT_THAT(engine.error().to_string(), HasSubstr("odd"));
 }
 
+constexpr std::string_view kSmallNetwork = R"(graph (f32[n,3,h,w] x) -> (y, z) {
+  w = constant f32[16,3,3,3] random(1)  v = constant f32[16,10] random(2)  axes = constant i64[2] {2, 3}
+  a = Conv@11(x, w) {pads=[1, 1, 1, 1]}  z = Relu@14(a)
+  m = ReduceMean@18(z, axes) {keepdims=0}
+  y = MatMul@13(m, v)
+})";
+
+TEST(Engine, ABatchThatThreadsShareGivesTheBitsOfSingleImages) {
+  const Tensor all = random_tensor({6, 3, 19, 23}, 1);
+  const auto alone = compiled(kSmallNetwork, {.threads = 1});
+  const int64_t image = all.size() / 6;
+  for (int threads : {1, 2, 3}) {
+    const auto engine = compiled(kSmallNetwork, {.threads = threads});
+    for (int round = 0; round < 2; ++round) {
+      std::vector<StepProfile> profile;
+      const auto got = engine->run({{all}}, round > 0 ? &profile : nullptr);
+      ASSERT_TRUE(got.ok()) << got.error().to_string();
+      ASSERT_EQ((*got)[0].shape(), (Shape{6, 10}));
+      ASSERT_EQ((*got)[1].shape(), (Shape{6, 16, 19, 23}));
+      EXPECT_EQ(profile.size(), round > 0 ? engine->plans().front().kernels.size() : 0);
+      for (int64_t i = 0; i < 6; ++i) {
+        const Tensor x = Tensor::wrap(nullptr, all.data<float>() + i * image, DType::f32, {1, 3, 19, 23});
+        const auto expected = alone->run({{x}});
+        ASSERT_TRUE(expected.ok());
+        for (size_t o = 0; o < 2; ++o) {
+          const size_t bytes = (*expected)[o].bytes();
+          EXPECT_EQ(
+              std::memcmp((*got)[o].data<std::byte>() + static_cast<size_t>(i) * bytes, (*expected)[o].raw(), bytes), 0)
+              << "output " << o << " of image " << i << " on " << threads << " threads";
+        }
+      }
+    }
+    EXPECT_EQ(engine->plans().front().inputs.front().shape, (Shape{6, 3, 19, 23}));
+  }
+}
+
+TEST(Engine, ABatchGoesIntoMemoryOfTheCallers) {
+  const auto engine = compiled(kSmallNetwork, {.threads = 2});
+  const Tensor all = random_tensor({4, 3, 8, 8}, 2);
+  const auto expected = engine->run({{all}});
+  ASSERT_TRUE(expected.ok());
+  Tensor y = *Tensor::allocate(DType::f32, {4, 10}), z = *Tensor::allocate(DType::f32, {4, 16, 8, 8});
+  const std::vector<MutableView> places{y.mutable_view(), z.mutable_view()};
+  ASSERT_TRUE(engine->run_into({{all}}, places).ok());
+  expect_near(y, (*expected)[0], 0);
+  expect_near(z, (*expected)[1], 0);
+  const std::vector<MutableView> small{y.mutable_view(), y.mutable_view()};
+  const auto refused = engine->run_into({{all}}, small);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+}
+
+TEST(Engine, AModelThatLooksAcrossTheImagesOfABatchSeesThemAll) {
+  expect_as_oracle(R"(graph (f32[n,3,5,5] x) -> (y) {
+    w = constant f32[4,3,3,3] random(1)  axes = constant i64[1] {0}
+    a = Conv@11(x, w)  m = ReduceMean@18(a, axes)  y = Sub@14(a, m)
+  })",
+                   {random_tensor({6, 3, 5, 5}, 3)});
+}
+
 }  // namespace
 }  // namespace fovea::cpu

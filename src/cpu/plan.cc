@@ -28,8 +28,10 @@ double milliseconds_since(std::chrono::steady_clock::time_point start) {
 /// Makes a plan: steps, then views and lifetimes, then places.
 class PlanMaker {
  public:
-  PlanMaker(Graph graph, const EngineOptions& options) : options_(options) {
+  PlanMaker(Graph graph, const EngineOptions& options, int64_t images, int threads) : options_(options) {
     plan_->graph_ = std::move(graph);
+    plan_->images_ = images;
+    plan_->threads_ = std::max(threads, 1);
     static std::atomic<uint64_t> serial{0};
     plan_->serial_ = ++serial;
     const size_t slots = plan_->graph_.value_slots();
@@ -265,8 +267,19 @@ class PlanMaker {
 };
 
 Result<std::unique_ptr<const Plan>> Plan::make(Graph graph, const passes::Operators& operators, PackedWeights& weights,
-                                               const EngineOptions& options) {
-  return PlanMaker(std::move(graph), options).make(operators, weights);
+                                               const EngineOptions& options, int64_t images) {
+  EngineOptions of_one = options;
+  if (images > 1) of_one.threads = 1;
+  return PlanMaker(std::move(graph), of_one, images, options.threads).make(operators, weights);
+}
+
+std::vector<TensorType> Plan::inputs() const {
+  std::vector<TensorType> types;
+  for (ValueId v : passes::fed_inputs(graph_)) {
+    types.push_back(graph_.value(v).type.concrete().value_or(TensorType{}));
+    if (images_ > 1) types.back().shape[0] *= images_;
+  }
+  return types;
 }
 
 void* Plan::address(ValueId id, std::span<const Tensor> inputs, std::span<Tensor> outputs, std::byte* arena) const {
@@ -292,6 +305,12 @@ Result<Tensor> Plan::memory_for(size_t output, std::span<const MutableView> boun
 
 Result<std::vector<Tensor>> Plan::run(std::span<const Tensor> inputs, Context& context,
                                       std::vector<StepProfile>* profile, std::span<const MutableView> bound) const {
+  return images_ > 1 ? run_apart(inputs, context, profile, bound) : run_alone(inputs, context, profile, bound);
+}
+
+Result<std::vector<Tensor>> Plan::run_alone(std::span<const Tensor> inputs, Context& context,
+                                            std::vector<StepProfile>* profile,
+                                            std::span<const MutableView> bound) const {
   for (size_t j = 0; j < bound.size(); ++j)
     if (const TensorType& type = outputs_[j].type;
         bound[j].dtype != type.dtype || !std::ranges::equal(bound[j].shape, type.shape))

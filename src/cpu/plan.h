@@ -1,6 +1,7 @@
 // A plan: the steps of one specialised graph in order, each with its kernel, and the place of every value.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <vector>
@@ -19,13 +20,18 @@ class Plan {
   /// `graph`: every value has a concrete type. Views of other values take no step and no memory; elementwise steps
   /// write over what nobody reads any more; graph outputs are computed where the caller gets them. Weights that are
   /// only read in their packed form leave the graph. Error: a step's, with its node; invalid_model where an engine file
-  /// lacks weights; out_of_memory.
+  /// lacks weights; out_of_memory. `images` above 1: the graph is that of one image, the plan takes so many of them and
+  /// runs each by itself on one thread, so that what its steps pass on stays in that core's caches.
   static Result<std::unique_ptr<const Plan>> make(Graph graph, const passes::Operators& operators,
-                                                  PackedWeights& weights, const EngineOptions& options);
+                                                  PackedWeights& weights, const EngineOptions& options,
+                                                  int64_t images = 1);
 
-  /// One tensor for each of fed_inputs(graph()), of the types that the plan was made for. Outputs go where `bound`
-  /// says, if it says anything. Error: a step's, with its node; invalid_argument where `bound` does not fit;
-  /// out_of_memory.
+  /// What run() takes: the types of fed_inputs(graph()), for all images.
+  std::vector<TensorType> inputs() const;
+  int64_t images() const { return images_; }
+
+  /// One tensor for each of inputs(). Outputs go where `bound` says, if it says anything. Error: a step's, with its
+  /// node; invalid_argument where `bound` does not fit; out_of_memory.
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, Context& context, std::vector<StepProfile>* profile,
                                   std::span<const MutableView> bound = {}) const;
 
@@ -44,7 +50,8 @@ class Plan {
   const Choices& choices() const { return choices_; }
   size_t steps() const { return steps_.size(); }
   std::string kernel_of_step(size_t i) const { return steps_[i].step->kernel(); }
-  int64_t arena_bytes() const { return arena_bytes_; }
+  /// Of all threads.
+  int64_t arena_bytes() const { return arena_bytes_ * std::min<int64_t>(images_, threads_); }
 
  private:
   friend class PlanMaker;
@@ -60,7 +67,7 @@ class Plan {
     double gmac = 0;
     int64_t scratch_offset = 0;
   };
-  /// An output of the caller's.
+  /// An output of the caller's, of one image.
   struct Output {
     ValueId value = kNoValue;
     TensorType type;
@@ -69,6 +76,10 @@ class Plan {
   };
 
   Plan() = default;
+  Result<std::vector<Tensor>> run_alone(std::span<const Tensor> inputs, Context& context,
+                                        std::vector<StepProfile>* profile, std::span<const MutableView> bound) const;
+  Result<std::vector<Tensor>> run_apart(std::span<const Tensor> inputs, Context& context,
+                                        std::vector<StepProfile>* profile, std::span<const MutableView> bound) const;
   Result<Tensor> memory_for(size_t output, std::span<const MutableView> bound) const;
   void* address(ValueId id, std::span<const Tensor> inputs, std::span<Tensor> outputs, std::byte* arena) const;
 
@@ -80,7 +91,9 @@ class Plan {
   std::vector<Packed> packed_;
   std::vector<ValueId> dropped_;
   Choices choices_;
-  int64_t arena_bytes_ = 0;
+  int64_t images_ = 1;
+  int threads_ = 1;          // that share the images
+  int64_t arena_bytes_ = 0;  // of one image
   uint64_t serial_ = 0;
 };
 

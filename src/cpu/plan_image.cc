@@ -76,6 +76,19 @@ Result<void> check_types(const Graph& graph) {
   return {};
 }
 
+/// Whether a plan for one image may take so many.
+Result<void> check_images(const Graph& graph, uint64_t images) {
+  constexpr uint64_t kMost = 1 << 20;
+  const auto bad = [&](ValueId v) {
+    const auto type = graph.value(v).type.concrete();
+    return !type || type->shape.empty() || type->shape[0] > (int64_t{1} << 32);
+  };
+  if (images < 1 || images > kMost) return invalid_model("a plan for {} images", images);
+  if (images > 1 && (std::ranges::any_of(passes::fed_inputs(graph), bad) || std::ranges::any_of(graph.outputs, bad)))
+    return invalid_model("a plan for {} images whose inputs or outputs do not count them", images);
+  return {};
+}
+
 void write_plan(ByteWriter& out, const Plan& plan, ConstantTable& constants) {
   const Graph& graph = plan.graph();
   std::map<ValueId, uint64_t> numbers;
@@ -89,6 +102,7 @@ void write_plan(ByteWriter& out, const Plan& plan, ConstantTable& constants) {
     const auto it = numbers.find(v);
     return it == numbers.end() ? std::nullopt : std::optional(it->second);
   };
+  out.number(static_cast<uint64_t>(plan.images()));
   write_graph(out, graph, number, nullptr, dropped);
   out.number(plan.packed().size());
   for (const Plan::Packed& packed : plan.packed()) {
@@ -148,8 +162,10 @@ Result<Loaded> load_image(const EngineFile& file, WeightStore& store, const Engi
   loaded.model = FOVEA_TRY(read_graph(in, find));
   const size_t plans = FOVEA_TRY(in.count());
   for (size_t p = 0; p < plans; ++p) {
+    const uint64_t images = FOVEA_TRY(in.number());
     Graph graph = FOVEA_TRY(read_graph(in, find));
     FOVEA_TRY(check_types(graph));
+    FOVEA_TRY(check_images(graph, images));
     std::map<WeightKey, Tensor> packed;
     const size_t entries = FOVEA_TRY(in.count(3));
     for (size_t i = 0; i < entries; ++i) {
@@ -166,7 +182,8 @@ Result<Loaded> load_image(const EngineFile& file, WeightStore& store, const Engi
     PackedWeights weights(store, std::move(packed));
     EngineOptions recorded = options;  // nothing is measured: the file says what was chosen
     recorded.tuner = choices.empty() ? nullptr : std::make_shared<RecordedChoices>(std::move(choices));
-    loaded.plans.push_back(FOVEA_TRY(Plan::make(std::move(graph), {}, weights, recorded)));
+    loaded.plans.push_back(
+        FOVEA_TRY(Plan::make(std::move(graph), {}, weights, recorded, static_cast<int64_t>(images))));
   }
   if (in.rest() > 0) return invalid_model("the engine file has {} bytes too many", in.rest());
   return loaded;

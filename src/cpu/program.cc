@@ -4,10 +4,12 @@
 #include <chrono>
 #include <set>
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "cpu/absent_weights.h"
 #include "ops/control_flow.h"
 #include "ops/evaluate.h"
+#include "passes/images_apart.h"
 #include "passes/pipeline.h"
 
 namespace fovea::cpu {
@@ -15,6 +17,16 @@ namespace {
 
 /// Nodes of one model that may end a segment, one behind the other: each costs a program of its own.
 constexpr int kMaxSegments = 500;
+
+/// How many images lie one behind another in every input, where threads can share them out nearly evenly; else 1.
+int64_t images_of(std::span<const TensorType> inputs, int64_t threads) {
+  int64_t images = 0;
+  for (const TensorType& input : inputs) {
+    if (input.shape.empty() || (images > 0 && input.shape[0] != images)) return 1;
+    images = input.shape[0];
+  }
+  return images > 1 && ceil_div(images, threads) * threads * 100 <= images * 115 ? images : 1;
+}
 
 std::vector<TensorType> types_of(std::span<const Tensor> tensors) {
   std::vector<TensorType> types;
@@ -47,8 +59,7 @@ std::unique_ptr<Program> Program::of_plans(std::vector<std::unique_ptr<const Pla
   program->remake_ = std::move(remake);
   for (auto& plan : plans) {
     auto segment = std::make_shared<Segment>();
-    for (ValueId v : passes::fed_inputs(plan->graph()))
-      segment->inputs.push_back(plan->graph().value(v).type.concrete().value_or(TensorType{}));
+    segment->inputs = plan->inputs();
     segment->plan = std::move(plan);
     program->segments_.push_back(std::move(segment));
   }
@@ -81,15 +92,32 @@ Result<std::shared_ptr<const Program::Segment>> Program::make_segment(std::vecto
     segment->blocking = FOVEA_TRY(split(specialised));
     keep_graph_ = true;  // each photo may need another plan
   }
-  if (!keep_graph_) graph_.reset();
   specialised.graph.remove_dead_nodes();
+  int64_t images = 1;
+  if (auto one = for_one_image(specialised.graph, inputs)) {
+    images = inputs.front().shape.front();
+    specialised = std::move(*one);
+  }
+  if (!keep_graph_) graph_.reset();
   if (shared_->options.fast_kernels)
     FOVEA_TRY(passes::run_pipeline(specialised.graph, passes::Stage::shapes_known, nullptr));
   drop_unused_constants(specialised.graph);
   PackedWeights weights(shared_->weights, keep_graph_);
-  segment->plan = FOVEA_TRY(Plan::make(std::move(specialised.graph), specialised.operators, weights, shared_->options));
+  segment->plan =
+      FOVEA_TRY(Plan::make(std::move(specialised.graph), specialised.operators, weights, shared_->options, images));
   segment->inputs = std::move(inputs);
   return std::shared_ptr<const Segment>(std::move(segment));
+}
+
+std::optional<passes::Specialised> Program::for_one_image(const Graph& many, std::vector<TensorType> inputs) const {
+  const int64_t images = images_of(inputs, shared_->options.threads);
+  if (images == 1 || !shared_->options.fast_kernels) return std::nullopt;
+  for (TensorType& input : inputs) input.shape[0] = 1;
+  auto one = passes::specialise(*graph_, inputs, operators_);
+  if (!one.ok() || one->stop != kNoNode) return std::nullopt;  // a model for batches of one size
+  one->graph.remove_dead_nodes();
+  if (passes::mixes_images(many, one->graph, images)) return std::nullopt;
+  return std::move(*one);
 }
 
 /// Cuts the graph at `stop`: leaves what comes before in `specialised`, with all that the rest needs as outputs.

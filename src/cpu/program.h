@@ -71,6 +71,9 @@ class Program {
   Program() = default;
   Result<std::shared_ptr<const Segment>> segment_for(std::vector<TensorType> inputs);
   Result<std::shared_ptr<const Segment>> make_segment(std::vector<TensorType> inputs);
+  /// The graph for one image, where `many`, made for these inputs, is that graph applied to each image of a batch which
+  /// the threads can share out.
+  std::optional<passes::Specialised> for_one_image(const Graph& many, std::vector<TensorType> inputs) const;
   Result<std::unique_ptr<Blocking>> split(passes::Specialised& specialised) const;
 
   std::optional<Graph> graph_;  // nothing while it can be made again
