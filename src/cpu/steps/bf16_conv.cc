@@ -15,20 +15,24 @@ namespace {
 
 constexpr int64_t kFewChannels = 8;
 
-/// Taps of the weight and the numbers of each, as the product sees them.
+/// How the product sees the weight: taps of each slice of a group's channels, and the numbers of each tap.
 struct Depth {
-  int64_t taps, depth;
+  PixelForm form;
+  int64_t slices, taps, depth;
 };
-Depth depth_of(const ConvGeometry& g) {
+Depth depth_of(const ConvGeometry& g, const kernels::WordKernel& kernel) {
   const kernels::ConvShape& s = g.shape;
-  return folds_kernel_row(g, kFewChannels) ? Depth{s.kernel_height, s.kernel_width * g.in_per_group}
-                                           : Depth{s.taps(), g.in_per_group};
+  if (folds_kernel_row(g, kFewChannels))
+    return {PixelForm::folded, 1, s.kernel_height, s.kernel_width * g.in_per_group};
+  if (!cuts_slices(g, kernel, 2)) return {PixelForm::whole, 1, s.taps(), g.in_per_group};
+  const int64_t depth = kernels::kSliceBytes / 2;
+  return {PixelForm::sliced, g.in_per_group / depth, s.taps(), depth};
 }
 
 class Bf16ConvStep final : public Step {
  public:
-  Bf16ConvStep(const LowerNode& node, const ConvGeometry& g, const kernels::WordKernel& kernel, Tensor packed,
-               const ConvEpilogue& fused)
+  Bf16ConvStep(const LowerNode& node, const ConvGeometry& g, const kernels::WordKernel& kernel, const Depth& depth,
+               Tensor packed, const ConvEpilogue& fused)
       : x_(node.in(0)),
         y_(node.out()),
         g_(g),
@@ -39,10 +43,11 @@ class Bf16ConvStep final : public Step {
         narrow_residual_(fused.residual != kNoValue && node.inputs[3].dtype == DType::bf16),
         narrow_y_(node.outputs[0].dtype == DType::bf16),
         part_lines_(part_lines(g, 2)),
-        image_(with_lines(g.shape, part_lines_), g.in_channels(), 2, folds_kernel_row(g, kFewChannels)),
+        form_(depth.form),
+        image_(with_lines(g.shape, part_lines_), g.in_channels(), g.groups, 2, form_),
         panels_(kernels::panel_count(kernel, g.out_per_group)),
-        group_words_(panels_ * kernels::panel_words(kernel, depth_of(g).taps, depth_of(g).depth)),
-        words_(kernels::tap_words(kernel, depth_of(g).depth)),
+        group_words_(panels_ * kernels::panel_words(kernel, depth.slices * depth.taps, depth.depth)),
+        words_(kernels::tap_words(kernel, depth.depth)),
         threads_(std::max(node.threads, 1)) {
     constexpr int64_t kRows = 1024;  // of a block: each reads all weights again
     lines_ = std::clamp<int64_t>(kRows / image_.pitch(), 1, part_lines_);
@@ -120,14 +125,30 @@ class Bf16ConvStep final : public Step {
     const int64_t channels = g_.in_channels(), bytes = narrow_x_ ? 2 : 4;
     const std::byte* from = x + image * s.in_height * s.in_width * channels * bytes;
     image_.fill(
-        first, to, [&](std::byte* line, int64_t pixels) { std::fill_n(line, pixels * channels * 2, std::byte{0}); },
-        [&](int64_t y, int64_t column, std::byte* line, int64_t pixels) {
+        first, to, [&](std::byte* line, int64_t n) { std::memset(line, 0, static_cast<size_t>(n)); },
+        [&](int64_t y, int64_t column, std::byte* line, int64_t pixels, int64_t step) {
           const std::byte* at = from + (y * s.in_width + column) * channels * bytes;
-          if (narrow_x_)
-            std::memcpy(line, at, static_cast<size_t>(pixels * channels * 2));
+          if (step == 1 && form_ != PixelForm::sliced)
+            copy_numbers(at, pixels * channels, line);
+          else if (narrow_x_ && form_ == PixelForm::sliced)
+            kernels::cut_slices(at, pixels, step * channels * 2, image_.slices(), image_.slice_stride(), line);
           else
-            kernel_.narrow(reinterpret_cast<const float*>(at), pixels * channels, reinterpret_cast<bf16*>(line));
+            for (int64_t i = 0; i < pixels; ++i) copy_pixel(at + i * step * channels * bytes, i, line);
         });
+  }
+
+  /// One pixel to pixel `i` of a line of the copy.
+  void copy_pixel(const std::byte* x, int64_t i, std::byte* line) const {
+    const int64_t channels = g_.in_channels(), slices = image_.slices(), count = channels / slices;
+    for (int64_t slice = 0; slice < slices; ++slice)
+      copy_numbers(x + slice * count * (narrow_x_ ? 2 : 4), count,
+                   line + i * count * 2 + slice * image_.slice_stride());
+  }
+  void copy_numbers(const std::byte* x, int64_t n, std::byte* to) const {
+    if (narrow_x_)
+      std::memcpy(to, x, static_cast<size_t>(n * 2));
+    else
+      kernel_.narrow(reinterpret_cast<const float*>(x), n, reinterpret_cast<bf16*>(to));
   }
 
   /// `count` output lines from `line` of the batch on, whose copy of the image begins at `a`.
@@ -141,7 +162,7 @@ class Bf16ConvStep final : public Step {
     block.rows = rows_of(count);
     for (int64_t p = first; p < last;) {
       const int64_t group = p / panels_, p0 = p % panels_, p1 = std::min(panels_, p0 + last - p);
-      block.a = a + group * g_.in_per_group * 2;
+      block.a = a + group * image_.group_stride();
       multiply_words(kernel_, block, packed_.data<uint32_t>() + group * group_words_, g_.out_per_group, p0, p1, sums,
                      [&](const PanelSums& made) { finish(o, line, group * g_.out_per_group + made.column, made); });
       p += p1 - p0;
@@ -169,6 +190,7 @@ class Bf16ConvStep final : public Step {
   ConvEpilogue fused_;
   bool narrow_x_, narrow_residual_, narrow_y_;
   int64_t part_lines_;
+  PixelForm form_;
   PhasedImage image_;  // of a part
   int64_t panels_, group_words_, words_;
   int threads_;
@@ -200,23 +222,24 @@ StepPtr make_bf16_conv_step(const LowerNode& node) {
   const auto g = conv_geometry(as_f32(node));
   const auto fused = conv_epilogue(node);
   if (StepPtr step = make_bf16_pointwise_step(node, *g, *fused)) return step;
-  const Depth d = depth_of(*g);
+  const Depth d = depth_of(*g, *kernel);
   const int64_t panels = kernels::panel_count(*kernel, g->out_per_group);
-  const int64_t words = panels * kernels::panel_words(*kernel, d.taps, d.depth);
+  const int64_t words = panels * kernels::panel_words(*kernel, d.slices * d.taps, d.depth);
   auto packed = node.weights.get(
-      *weight, fmt::format("conv {} {} {}", kernel->name, g->groups, folds_kernel_row(*g, kFewChannels)),
+      *weight, fmt::format("conv {} {} {} {}", kernel->name, g->groups, d.slices, d.taps),
       {DType::u32, {g->groups * words}}, [kernel, panels, words, d, g = *g, weight = *weight](void* packed_words) {
-        // {out, in, kh, kw} as {out, taps, in}: then a tap's numbers follow each other, folded or not.
-        const int64_t out = g.out_channels(), in = g.in_per_group, taps = g.shape.taps();
+        // {out, in, kh, kw} as {out, slices, taps, depth}: then a tap's numbers follow each other, folded or not.
+        const int64_t out = g.out_channels(), in = g.in_per_group, taps = g.shape.taps(), count = in / d.slices;
         std::vector<float> turned(static_cast<size_t>(out * taps * in));
         float* to = turned.data();
         for (int64_t n = 0; n < out; ++n)
-          for (int64_t t = 0; t < taps; ++t)
-            for (int64_t c = 0; c < in; ++c) *to++ = weight.data<float>()[(n * in + c) * taps + t];
+          for (int64_t s = 0; s < d.slices; ++s)
+            for (int64_t t = 0; t < taps; ++t)
+              for (int64_t c = 0; c < count; ++c) *to++ = weight.data<float>()[(n * in + s * count + c) * taps + t];
         for (int64_t group = 0; group < g.groups; ++group) {
           const kernels::WordSource<float> source{turned.data() + group * g.out_per_group * taps * in,
                                                   g.out_per_group,
-                                                  d.taps,
+                                                  d.slices * d.taps,
                                                   d.depth,
                                                   taps * in,
                                                   d.depth,
@@ -225,7 +248,7 @@ StepPtr make_bf16_conv_step(const LowerNode& node) {
         }
       });
   if (!packed.ok()) return nullptr;
-  return std::make_unique<Bf16ConvStep>(node, *g, *kernel, std::move(packed).value(), *fused);
+  return std::make_unique<Bf16ConvStep>(node, *g, *kernel, d, std::move(packed).value(), *fused);
 }
 
 }  // namespace fovea::cpu

@@ -4,7 +4,10 @@
 // With strides s_y, s_x the padded image is cut into s_y * s_x phases: pixel (y, x) lies in phase (y % s_y, x % s_x) at
 // (y / s_y, x / s_x). A tap sees one phase, and there its pixels have stride 1. Output pixel (y, x) has the row
 // y * pitch + x: between the outputs of one line and the next lie a few rows whose products nobody wants.
-// Where the channels are few, a line of the kernel is one tap and columns are not cut into phases.
+// Where the channels are few, a line of the kernel is one tap and columns are not cut into phases. Where they are many
+// and products are made by tiles, pixels are cut into slices of 64 bytes, one slice of all pixels behind the other: the
+// rows of a tile follow each other, and the taps of a slice read the same few lines again while they lie in the L1
+// cache.
 #pragma once
 
 #include <algorithm>
@@ -14,12 +17,22 @@
 #include "base/checked.h"
 #include "cpu/steps/conv_geometry.h"
 #include "kernels/conv_rows.h"
+#include "kernels/slices.h"
+#include "kernels/word_gemm.h"
 
 namespace fovea::cpu {
 
 /// Whether a tap is a line of the kernel: of few channels, so that less of its words is padding.
 inline bool folds_kernel_row(const ConvGeometry& g, int64_t few_channels) {
   return g.groups == 1 && g.in_per_group <= few_channels && g.shape.dilation_x == 1 && g.shape.kernel_width > 1;
+}
+
+/// Whether pixels are cut into slices: where a kernel multiplies tiles, whose rows a slice fills, and a pixel of a
+/// group is several of them.
+inline bool cuts_slices(const ConvGeometry& g, const kernels::WordKernel& kernel, int64_t number_bytes) {
+  const int64_t bytes = g.in_per_group * number_bytes;
+  return kernel.row_group > 1 && kernel.depth_words * 4 == kernels::kSliceBytes && g.shape.taps() > 1 &&
+         bytes > kernels::kSliceBytes && bytes % kernels::kSliceBytes == 0;
 }
 
 /// Output lines that are computed from one copy of their part of the image, which stays in the L2 cache: all, or enough
@@ -35,29 +48,49 @@ inline kernels::ConvShape with_lines(kernels::ConvShape shape, int64_t lines) {
   return shape;
 }
 
+/// How a PhasedImage holds its pixels.
+enum class PixelForm {
+  whole,
+  folded,  // a tap is a line of the kernel, of kernel_width * channels numbers; needs a horizontal dilation of 1
+  sliced,
+};
+
 class PhasedImage {
  public:
-  /// `channels` numbers of `number_bytes` each make a pixel. fold_kernel_row: a tap is a line of the kernel, of
-  /// kernel_width * channels numbers; needs a horizontal dilation of 1.
-  PhasedImage(const kernels::ConvShape& shape, int64_t channels, int64_t number_bytes, bool fold_kernel_row)
-      : s_(shape), pixel_bytes_(channels * number_bytes), folded_(fold_kernel_row) {
+  /// `channels` numbers of `number_bytes` each make a pixel, in so many groups.
+  PhasedImage(const kernels::ConvShape& shape, int64_t channels, int64_t groups, int64_t number_bytes, PixelForm form)
+      : s_(shape),
+        pixel_bytes_(form == PixelForm::sliced ? kernels::kSliceBytes : channels * number_bytes),
+        slices_(channels * number_bytes / pixel_bytes_),
+        folded_(form == PixelForm::folded) {
     phases_x_ = folded_ ? 1 : s_.stride_x;
     const int64_t seen_x = (s_.out_width - 1) * s_.stride_x + (s_.kernel_width - 1) * s_.dilation_x + 1;
     const int64_t seen_y = (s_.out_height - 1) * s_.stride_y + (s_.kernel_height - 1) * s_.dilation_y + 1;
     // A whole number of rows lies between two lines, so the width is a multiple of the stride in either case.
     width_ = round_up(seen_x, s_.stride_x) / phases_x_;
     height_ = ceil_div(seen_y, s_.stride_y);
-    for (int64_t ky = 0; ky < s_.kernel_height; ++ky)
-      for (int64_t kx = 0; kx < (folded_ ? 1 : s_.kernel_width); ++kx)
-        taps_.push_back(offset(ky * s_.dilation_y, kx * s_.dilation_x));
+    slice_stride_ = s_.stride_y * phases_x_ * height_ * width_ * pixel_bytes_;
+    // Slices of one pixel, which are written one behind the other, do not share a set of the cache.
+    if (slices_ > 1) slice_stride_ = (ceil_div(slice_stride_, kernels::kSliceBytes) | 1) * kernels::kSliceBytes;
+    const int64_t group_slices = form == PixelForm::sliced ? slices_ / groups : 1;
+    group_stride_ = form == PixelForm::sliced ? group_slices * slice_stride_ : pixel_bytes_ / groups;
+    for (int64_t slice = 0; slice < group_slices; ++slice)
+      for (int64_t ky = 0; ky < s_.kernel_height; ++ky)
+        for (int64_t kx = 0; kx < (folded_ ? 1 : s_.kernel_width); ++kx)
+          taps_.push_back(slice * slice_stride_ + offset(ky * s_.dilation_y, kx * s_.dilation_x));
   }
 
+  /// The taps of each slice of a group.
   const std::vector<int64_t>& tap_offsets() const { return taps_; }
   int64_t row_stride() const { return folded_ ? s_.stride_x * pixel_bytes_ : pixel_bytes_; }
   /// Rows from an output line to the next.
   int64_t pitch() const { return width_ * pixel_bytes_ / row_stride(); }
   /// What is read behind the last pixel is the caller's to provide.
-  int64_t bytes() const { return s_.stride_y * phases_x_ * height_ * width_ * pixel_bytes_; }
+  int64_t bytes() const { return slices_ * slice_stride_; }
+  int64_t slices() const { return slices_; }
+  int64_t slice_stride() const { return slice_stride_; }
+  /// Bytes from a group's numbers to the next's.
+  int64_t group_stride() const { return group_stride_; }
 
   /// Rows [row, row + rows) hold products of output pixels, and of what lies between two lines: wanted(line, x, pixels,
   /// i) is called for each stretch of the former, whose first is row + i.
@@ -72,8 +105,8 @@ class PhasedImage {
   }
 
   /// Makes the copy at `to` for output lines [first, first + shape.out_height) of an image that may have more of them.
-  /// blank(std::byte*, pixels) fills pixels that lie outside; copy(y, x, std::byte*, pixels) copies pixels of the input
-  /// from (y, x) on.
+  /// blank(std::byte*, bytes) fills pixels that lie outside; copy(y, x, std::byte*, pixels, step) copies pixels of
+  /// the input from (y, x) on, every step-th of them, in all slices().
   template <class Blank, class Copy>
   void fill(int64_t first, std::byte* to, const Blank& blank, const Copy& copy) const {
     for (int64_t y = 0; y < s_.stride_y * height_; ++y)
@@ -84,10 +117,14 @@ class PhasedImage {
   /// Line y of the copy, which is line in_y of the input.
   template <class Blank, class Copy>
   void fill_line(int64_t y, int64_t in_y, std::byte* to, const Blank& blank, const Copy& copy) const {
+    const auto blank_pixels = [&](std::byte* pixel, int64_t pixels) {
+      for (int64_t slice = 0; pixels > 0 && slice < slices_; ++slice)
+        blank(pixel + slice * slice_stride_, pixels * pixel_bytes_);
+    };
     for (int64_t phase = 0; phase < phases_x_; ++phase) {
       std::byte* line = to + offset(y, phase);
       if (in_y < 0 || in_y >= s_.in_height) {
-        blank(line, width_);
+        blank_pixels(line, width_);
         continue;
       }
       // Pixel i of the line is column i * phases_x_ + phase of the padded image.
@@ -95,13 +132,10 @@ class PhasedImage {
           std::clamp<int64_t>(ceil_div(std::max<int64_t>(s_.pad_left - phase, 0), phases_x_), 0, width_);
       const int64_t inside = std::max<int64_t>(s_.pad_left + s_.in_width - phase, 0);  // columns left of the right edge
       const int64_t end = std::clamp(ceil_div(inside, phases_x_), begin, width_);
-      blank(line, begin);
-      if (phases_x_ == 1)
-        copy(in_y, begin - s_.pad_left, line + begin * pixel_bytes_, end - begin);
-      else
-        for (int64_t i = begin; i < end; ++i)
-          copy(in_y, i * phases_x_ + phase - s_.pad_left, line + i * pixel_bytes_, 1);
-      blank(line + end * pixel_bytes_, width_ - end);
+      blank_pixels(line, begin);
+      if (begin < end)
+        copy(in_y, begin * phases_x_ + phase - s_.pad_left, line + begin * pixel_bytes_, end - begin, phases_x_);
+      blank_pixels(line + end * pixel_bytes_, width_ - end);
     }
   }
 
@@ -112,9 +146,10 @@ class PhasedImage {
   }
 
   kernels::ConvShape s_;
-  int64_t pixel_bytes_;
+  int64_t pixel_bytes_, slices_;  // of a pixel's part in a slice
   bool folded_;
   int64_t phases_x_ = 1, width_ = 0, height_ = 0;  // of a phase
+  int64_t slice_stride_ = 0, group_stride_ = 0;
   std::vector<int64_t> taps_;
 };
 

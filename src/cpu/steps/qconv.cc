@@ -20,7 +20,7 @@ constexpr int64_t kFewChannels = 16;
 class QConvStep final : public Step {
  public:
   QConvStep(const LowerNode& node, const ConvGeometry& g, const kernels::WordKernel& kernel, QWeights weights,
-            QFinish finish, int64_t packed_depth)
+            QFinish finish, PixelForm form, int64_t packed_depth)
       : x_(node.in(0)),
         g_(g),
         kernel_(kernel),
@@ -28,7 +28,8 @@ class QConvStep final : public Step {
         finish_(std::move(finish)),
         number_bytes_(kernel.format == WordFormat::i8 ? 1 : 2),
         part_lines_(part_lines(g, number_bytes_)),
-        image_(with_lines(g.shape, part_lines_), g.in_channels(), number_bytes_, folds_kernel_row(g, kFewChannels)),
+        form_(form),
+        image_(with_lines(g.shape, part_lines_), g.in_channels(), g.groups, number_bytes_, form),
         panels_(weights_.panels),
         words_(kernels::tap_words(kernel, packed_depth)),
         threads_(std::max(node.threads, 1)) {
@@ -107,18 +108,24 @@ class QConvStep final : public Step {
     const bool bytes = number_bytes_ == 1;
     image_.fill(
         first, to,
-        [&](std::byte* line, int64_t pixels) {
+        [&](std::byte* line, int64_t n) {
           if (bytes)
-            std::memset(line, x.padding, static_cast<size_t>(pixels * channels));
+            std::memset(line, x.padding, static_cast<size_t>(n));
           else
-            std::fill_n(reinterpret_cast<int16_t*>(line), pixels * channels, int16_t{x.padding});
+            std::fill_n(reinterpret_cast<int16_t*>(line), n / 2, int16_t{x.padding});
         },
-        [&](int64_t y, int64_t column, std::byte* line, int64_t pixels) {
+        [&](int64_t y, int64_t column, std::byte* line, int64_t pixels, int64_t step) {
           const uint8_t* row = from + (y * g_.shape.in_width + column) * channels;
-          if (bytes)
-            std::memcpy(line, row, static_cast<size_t>(pixels * channels));
-          else
-            std::copy_n(row, pixels * channels, reinterpret_cast<int16_t*>(line));
+          if (form_ == PixelForm::sliced)
+            return kernels::cut_slices(reinterpret_cast<const std::byte*>(row), pixels, step * channels,
+                                       image_.slices(), image_.slice_stride(), line);
+          const int64_t count = step == 1 ? pixels : 1;
+          for (int64_t i = 0; i < pixels; i += count, row += step * channels, line += channels * number_bytes_) {
+            if (bytes)
+              std::memcpy(line, row, static_cast<size_t>(count * channels));
+            else
+              std::copy_n(row, count * channels, reinterpret_cast<int16_t*>(line));
+          }
         });
   }
 
@@ -135,7 +142,7 @@ class QConvStep final : public Step {
     block.rows = rows_of(count);
     for (int64_t p = first; p < last;) {
       const int64_t group = p / panels_, p0 = p % panels_, p1 = std::min(panels_, p0 + last - p);
-      block.a = a + group * g_.in_per_group * number_bytes_;
+      block.a = a + group * image_.group_stride();
       const auto* packed = weights_.packed.data<uint32_t>() + group * weights_.group_words;
       if (terms != nullptr) sum_rows(kernel_, block, packed, panels_, sums, -weights_.w_zero, terms);
       multiply_words(kernel_, block, packed, g_.out_per_group, p0, p1, sums, [&](const PanelSums& made) {
@@ -154,6 +161,7 @@ class QConvStep final : public Step {
   QWeights weights_;
   QFinish finish_;
   int64_t number_bytes_, part_lines_;
+  PixelForm form_;
   PhasedImage image_;
   int64_t panels_, words_;
   int threads_;
@@ -180,13 +188,24 @@ StepPtr make_qconv_step(const LowerNode& node) {
   source.column_stride = depth * taps;
   source.tap_stride = 1;
   source.depth_stride = taps;
-  source.packed_taps = folds_kernel_row(*g, kFewChannels) ? g->shape.kernel_height : taps;
-  source.packed_depth = folds_kernel_row(*g, kFewChannels) ? g->shape.kernel_width * depth : depth;
+  source.packed_taps = taps;
+  source.packed_depth = depth;
+  PixelForm form = PixelForm::whole;
+  if (folds_kernel_row(*g, kFewChannels)) {
+    form = PixelForm::folded;
+    source.packed_taps = g->shape.kernel_height;
+    source.packed_depth = g->shape.kernel_width * depth;
+  } else if (cuts_slices(*g, kernel, 1)) {
+    form = PixelForm::sliced;
+    source.packed_depth = kernels::kSliceBytes;
+    source.slices = depth / kernels::kSliceBytes;
+    source.packed_taps = taps * source.slices;
+  }
   auto weights = pack_q_weights(node, kernel, source);
   if (!weights.ok()) return nullptr;
   auto finish = QFinish::make(node, &weights->correction);
   if (!finish) return nullptr;
-  return std::make_unique<QConvStep>(node, *g, kernel, std::move(weights).value(), std::move(*finish),
+  return std::make_unique<QConvStep>(node, *g, kernel, std::move(weights).value(), std::move(*finish), form,
                                      source.packed_depth);
 }
 

@@ -9,17 +9,19 @@
 namespace fovea::cpu {
 namespace {
 
-/// The weight as {groups, columns, taps, depth}, less 128 where it is unsigned.
+/// The weight as {groups, columns, slices, taps, depth of a slice}, less 128 where it is unsigned.
 Result<Tensor> signed_weight(const QWeightSource& s) {
   Tensor turned = FOVEA_TRY(Tensor::allocate(DType::i8, {s.groups, s.columns, s.taps, s.depth}));
   auto* to = turned.mutable_view().as<uint8_t>();
   const auto* from = s.weight->data<uint8_t>();
   const uint8_t flip = s.weight->dtype() == DType::u8 ? 0x80 : 0;
+  const int64_t depth = s.depth / s.slices;
   for (int64_t g = 0; g < s.groups; ++g)
     for (int64_t n = 0; n < s.columns; ++n)
-      for (int64_t t = 0; t < s.taps; ++t)
-        for (int64_t k = 0; k < s.depth; ++k)
-          *to++ = from[g * s.group_stride + n * s.column_stride + t * s.tap_stride + k * s.depth_stride] ^ flip;
+      for (int64_t slice = 0; slice < s.slices; ++slice)
+        for (int64_t t = 0; t < s.taps; ++t)
+          for (int64_t k = slice * depth; k < (slice + 1) * depth; ++k)
+            *to++ = from[g * s.group_stride + n * s.column_stride + t * s.tap_stride + k * s.depth_stride] ^ flip;
   return turned;
 }
 

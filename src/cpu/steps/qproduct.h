@@ -16,8 +16,9 @@ struct QWeightSource {
   const Tensor* weight = nullptr;  // i8 or u8
   int64_t groups = 1, columns = 1, taps = 1, depth = 1;
   int64_t group_stride = 0, column_stride = 1, tap_stride = 0, depth_stride = 1;
-  /// How the product sees taps and depth; fewer taps where a line of a kernel is one.
-  int64_t packed_taps = 1, packed_depth = 1;
+  /// How the product sees taps and depth: fewer taps where a line of a kernel is one; those of each slice of the depth,
+  /// one slice behind the other.
+  int64_t packed_taps = 1, packed_depth = 1, slices = 1;
 };
 
 /// Packed panels of all groups. Bytes that are unsigned are packed less 128, and the zero point with them. Where a zero
