@@ -114,6 +114,49 @@ int word_kernels(WordFormat format, const WordKernel* const** kernels) {
   return choice_of(format).count;
 }
 
+WordEnd WordEnd::from_row(int64_t row) const {
+  WordEnd end = *this;
+  if (rows != nullptr) {
+    end.rows += row;
+  } else {
+    end.finish.residual = finish.residual.at(row, 0);
+    end.y = y.at(row, 0);
+  }
+  return end;
+}
+
+WordEnd WordEnd::from_column(int64_t column) const {
+  WordEnd end = *this;
+  if (finish.bias != nullptr) end.finish.bias += column;
+  if (finish.scale != nullptr) end.finish.scale += column;
+  end.finish.residual = finish.residual.at(0, column);
+  end.y = y.at(0, column);
+  end.columns -= column;
+  return end;
+}
+
+bool finishes(const WordKernel& kernel, const Finish& f) {
+  const bool plain = f.activation.kind == ActivationKind::none;
+  return kernel.finish_panels != nullptr && f.scale == nullptr &&
+         (plain || f.activation.kind == ActivationKind::relu) && (plain || !f.residual || !f.residual_last);
+}
+
+void finish_block(const WordKernel& kernel, const WordEnd& end, const float* sums, int64_t rows) {
+  for (int64_t i = 0; i < rows;) {
+    int64_t count = end.rows == nullptr ? rows : 1;
+    const int64_t row = end.rows == nullptr ? 0 : end.rows[i];
+    if (end.rows != nullptr)  // rows that follow each other, or that nobody wants
+      while (i + count < rows && end.rows[i + count] == (row < 0 ? row : row + count)) ++count;
+    if (row >= 0) {
+      Finish f = end.finish;
+      f.residual = end.finish.residual.at(row, 0);
+      finish_rows(f, sums + i * kernel.columns, kernel.columns, count, std::min<int64_t>(end.columns, kernel.columns),
+                  end.y.at(row, 0));
+    }
+    i += count;
+  }
+}
+
 int64_t tap_words(const WordKernel& kernel, int64_t depth) {
   return round_up(ceil_div(depth, numbers_per_word(kernel.format)), kernel.depth_words);
 }

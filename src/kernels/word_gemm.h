@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "fovea/dtype.h"
+#include "kernels/finish.h"
 
 namespace fovea::kernels {
 
@@ -34,9 +35,22 @@ struct WordBlock {
   const uint32_t* panel = nullptr;
   const uint32_t* ahead = nullptr;  // words that are brought to the L2 cache meanwhile, or nullptr
   int64_t ahead_words = 0;
-  void* sums = nullptr;     // [rows][WordKernel::columns]
-  int64_t sums_stride = 0;  // numbers from a row of sums to the next
-  bool accumulate = false;  // adds to what the sums hold
+  bool ahead_leads = false;  // brought while the first rows pass over the panel, just before it is read
+  void* sums = nullptr;      // [rows][WordKernel::columns]
+  int64_t sums_stride = 0;   // numbers from a row of sums to the next
+  bool accumulate = false;   // adds to what the sums hold
+};
+
+/// What becomes of the sums of a block times panels that lie one behind the other.
+struct WordEnd {
+  Finish finish;                  // its pointers at row 0 and the first panel's first column
+  RowsOut y;                      // likewise
+  int64_t columns = 0;            // of all panels together
+  const int32_t* rows = nullptr;  // which row of y and of the residual a row of the block makes, if any (-1: none);
+                                  // nullptr: row i makes row i
+  /// The same from a row of the block, or a column, on.
+  WordEnd from_row(int64_t row) const;
+  WordEnd from_column(int64_t column) const;
 };
 
 struct WordKernel {
@@ -52,7 +66,15 @@ struct WordKernel {
   void (*block)(const WordBlock&);
   /// n floats as bf16, rounded to nearest, halves to even. nullptr for formats of integers.
   void (*narrow)(const float* x, int64_t n, bf16* y);
+  /// block() with what follows the sums, which go to memory no more, for panels that lie `panel_words` apart; where the
+  /// block accumulates, for one panel. Of what finishes() says. nullptr where there is no such kernel.
+  void (*finish_panels)(const WordBlock& block, const WordEnd& end, int64_t panel_words) = nullptr;
 };
+
+/// Whether the kernel finishes sums by itself in this way.
+bool finishes(const WordKernel& kernel, const Finish& finish);
+/// finish_rows() for `rows` rows of sums, WordKernel::columns wide, with end.columns at most as many.
+void finish_block(const WordKernel& kernel, const WordEnd& end, const float* sums, int64_t rows);
 
 /// The product of bytes for the active ISA: format i8, or i16 where the CPU has no exact product of bytes.
 const WordKernel& i8_kernel();

@@ -1,6 +1,7 @@
 // Steps of fovea.Conv with products in bf16: the image is rounded into a padded copy once, from which the tiles read
 // their rows; sums and all that follows them are f32.
 #include <cstring>
+#include <vector>
 
 #include "base/error.h"
 #include "cpu/steps/conv_geometry.h"
@@ -57,6 +58,11 @@ class Bf16ConvStep final : public Step {
     const int64_t behind = words_ * 4 + std::max<int64_t>(padded - rows, kernel.row_group) * image_.row_stride();
     image_bytes_ = round_up(image_.bytes() + behind, 64);
     worker_bytes_ = image_bytes_ + sums_bytes(kernel, rows);
+    pixels_.assign(static_cast<size_t>(rows), -1);
+    image_.for_pixels(0, rows, [&](int64_t y, int64_t x, int64_t pixels, int64_t i) {
+      for (int64_t j = 0; j < pixels; ++j)
+        pixels_[static_cast<size_t>(i + j)] = static_cast<int32_t>(y * g.shape.out_width + x + j);
+    });
   }
 
   Result<void> run(const Bindings& b) const override {
@@ -160,27 +166,22 @@ class Bf16ConvStep final : public Step {
     block.taps = static_cast<int64_t>(image_.tap_offsets().size());
     block.words = words_;
     block.rows = rows_of(count);
+    kernels::WordEnd end;
+    end.finish.residual_last = fused_.residual_last;
+    end.finish.activation = fused_.activation;
+    end.columns = g_.out_per_group;
+    end.rows = pixels_.data();
+    const int64_t row = line * g_.shape.out_width;
     for (int64_t p = first; p < last;) {
       const int64_t group = p / panels_, p0 = p % panels_, p1 = std::min(panels_, p0 + last - p);
+      const int64_t column = group * g_.out_per_group;
       block.a = a + group * image_.group_stride();
-      multiply_words(kernel_, block, packed_.data<uint32_t>() + group * group_words_, g_.out_per_group, p0, p1, sums,
-                     [&](const PanelSums& made) { finish(o, line, group * g_.out_per_group + made.column, made); });
+      end.finish.bias = o.bias ? o.bias + column : nullptr;
+      end.finish.residual = o.residual.at(row, column);
+      end.y = o.y.at(row, column);
+      multiply_words(kernel_, block, packed_.data<uint32_t>() + group * group_words_, p0, p1, sums, end);
       p += p1 - p0;
     }
-  }
-
-  /// What has been made, from output line `line` of the batch on, for the channels from `column` on.
-  void finish(const Operands& o, int64_t line, int64_t column, const PanelSums& made) const {
-    const auto* sums = static_cast<const float*>(made.data);
-    kernels::Finish f;
-    f.bias = o.bias ? o.bias + column : nullptr;
-    f.residual_last = fused_.residual_last;
-    f.activation = fused_.activation;
-    image_.for_pixels(made.row, made.rows, [&](int64_t y, int64_t x, int64_t pixels, int64_t i) {
-      const int64_t row = (line + y) * g_.shape.out_width + x;
-      f.residual = o.residual.at(row, column);
-      kernels::finish_rows(f, sums + i * kernel_.columns, kernel_.columns, pixels, made.columns, o.y.at(row, column));
-    });
   }
 
   ValueId x_, y_;
@@ -191,7 +192,8 @@ class Bf16ConvStep final : public Step {
   bool narrow_x_, narrow_residual_, narrow_y_;
   int64_t part_lines_;
   PixelForm form_;
-  PhasedImage image_;  // of a part
+  PhasedImage image_;            // of a part
+  std::vector<int32_t> pixels_;  // of a block: which pixel of the output a row makes, if any
   int64_t panels_, group_words_, words_;
   int threads_;
   int64_t lines_ = 1, image_bytes_ = 0, worker_bytes_ = 0;

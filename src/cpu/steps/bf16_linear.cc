@@ -94,16 +94,14 @@ class Bf16LinearStep final : public Step {
       block.words = words_;
       block.rows = count;
       if (!in_place_) stage(o.a, m, count, scratch);
-      multiply_words(kernel_, block, packed_.data<uint32_t>(), form_.columns, first, last, scratch + staged_bytes_,
-                     [&](const PanelSums& sums) {
-                       kernels::Finish f;
-                       f.bias = o.bias ? o.bias + sums.column : nullptr;
-                       f.residual = o.residual.at(m + sums.row, sums.column);
-                       f.residual_last = form_.residual_last;
-                       f.activation = form_.activation;
-                       kernels::finish_rows(f, static_cast<const float*>(sums.data), kernel_.columns, sums.rows,
-                                            sums.columns, o.y.at(m + sums.row, sums.column));
-                     });
+      kernels::WordEnd made;
+      made.finish.bias = o.bias;
+      made.finish.residual = o.residual.at(m, 0);
+      made.finish.residual_last = form_.residual_last;
+      made.finish.activation = form_.activation;
+      made.y = o.y.at(m, 0);
+      made.columns = form_.columns;
+      multiply_words(kernel_, block, packed_.data<uint32_t>(), first, last, scratch + staged_bytes_, made);
     }
   }
 

@@ -31,6 +31,10 @@ WordAhead::Words WordAhead::during(int64_t pass, int64_t stretch, bool has_next_
   return has_next_panel ? Words{panel_words_ + begin, std::min(piece_words_, first_words_ - begin)} : Words{};
 }
 
+bool ahead_leads(const kernels::WordKernel& kernel, const kernels::WordBlock& block) {
+  return kernel.row_group > 1 && block.rows <= 2 * kernel.rows;
+}
+
 int64_t sums_rows(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const WordStretches& stretches) {
   const int64_t tile = kernel.rows / kernel.row_group * kernels::group_rows(kernel, block.rows);
   // A stretch comes to the L1 cache again for each part of the rows.
@@ -47,6 +51,37 @@ WordStretches::Stretch WordStretches::operator[](int64_t i) const {
   const int64_t group = i / parts_, part = i % parts_, steps = words_ / step_;
   const int64_t tap = taps_ * group / groups_, from = steps * part / parts_ * step_;
   return {tap, taps_ * (group + 1) / groups_ - tap, from, steps * (part + 1) / parts_ * step_ - from};
+}
+
+void multiply_words(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const uint32_t* packed,
+                    int64_t first, int64_t last, void* sums, const kernels::WordEnd& end) {
+  const bool fused = kernels::finishes(kernel, end.finish);
+  const int64_t panel_words = kernel.columns * block.taps * block.words;
+  const auto end_of = [&](int64_t panel, int64_t panels) {
+    kernels::WordEnd part = end.from_column(panel * kernel.columns);
+    part.columns = std::min<int64_t>(part.columns, panels * kernel.columns);
+    return part;
+  };
+  // Where all panels lie in the caches anyway, a few rows pass over all of them: their taps stay in the L1 cache, and
+  // they are written as they lie in memory.
+  constexpr int64_t kFewBytes = 160 << 10;
+  if (fused && last - first > 1 && block.rows > 2 * kernel.rows && (last - first) * panel_words * 4 <= kFewBytes) {
+    kernels::WordBlock all = block;
+    all.group_rows = kernels::group_rows(kernel, block.rows);
+    all.sums_stride = kernel.columns;
+    all.panel = packed + first * panel_words;
+    kernel.begin(all.group_rows);
+    kernel.finish_panels(all, end_of(first, last - first), panel_words);
+    return;
+  }
+  walk_words(kernel, block, packed, first, last, sums,
+             [&](const kernels::WordBlock& part, int64_t panel, int64_t row, bool whole) {
+               if (!whole) return kernel.block(part);
+               const kernels::WordEnd here = end_of(panel, 1).from_row(row);
+               if (fused) return kernel.finish_panels(part, here, 0);
+               kernel.block(part);
+               kernels::finish_block(kernel, here, static_cast<const float*>(sums), part.rows);
+             });
 }
 
 bool share_word_rows(const kernels::WordKernel& kernel, const WordWork& work, int threads) {

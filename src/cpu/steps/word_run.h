@@ -49,6 +49,11 @@ class WordAhead {
   int64_t first_words_, piece_words_;  // of the next panel's first stretch: all, and in each turn
 };
 
+/// Whether few rows pass over each panel but once: then it comes from far away as fast as it can, and what helps is to
+/// ask for it a little ahead of its use, by so many words.
+bool ahead_leads(const kernels::WordKernel& kernel, const kernels::WordBlock& block);
+inline constexpr int64_t kLeadWords = 1024;
+
 /// Raw sums of a part of a panel: [rows][WordKernel::columns], the first of row `row` of the block and of column
 /// `column` of the result.
 struct PanelSums {
@@ -62,11 +67,11 @@ int64_t sums_rows(const kernels::WordKernel& kernel, const kernels::WordBlock& b
 /// Room for the sums of a block of at most so many rows.
 int64_t sums_bytes(const kernels::WordKernel& kernel, int64_t rows);
 
-/// A block of rows times panels [first, last) of `packed`; `block` holds all but panel, ahead, sums and group_rows.
-/// `sums` is sums_bytes() of room. finish(PanelSums) takes the raw sums before they are overwritten.
-template <class Finish>
-void multiply_words(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const uint32_t* packed,
-                    int64_t n, int64_t first, int64_t last, void* sums, Finish&& finish) {
+/// Walks a block of rows times panels [first, last) of `packed` in the order in which its parts are multiplied.
+/// body(part, panel, row, whole): `part` is rows from `row` on times a stretch; `whole`: then their sums are.
+template <class Body>
+void walk_words(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const uint32_t* packed,
+                int64_t first, int64_t last, void* sums, Body&& body) {
   kernels::WordBlock part = block;
   part.sums = sums;
   part.sums_stride = kernel.columns;
@@ -75,10 +80,10 @@ void multiply_words(const kernels::WordKernel& kernel, const kernels::WordBlock&
   const int64_t panel_words = kernel.columns * block.taps * block.words;
   const int64_t step = sums_rows(kernel, block, stretches);
   const WordAhead ahead(kernel.columns, panel_words, stretches, ceil_div(block.rows, step));
+  part.ahead_leads = ahead_leads(kernel, block);
   kernel.begin(part.group_rows);
   for (int64_t p = first; p < last; ++p) {
     const uint32_t* panel = packed + p * panel_words;
-    const int64_t column = p * kernel.columns;
     for (int64_t row = 0; row < block.rows; row += step) {
       part.rows = std::min(step, block.rows - row);
       part.accumulate = false;
@@ -89,16 +94,35 @@ void multiply_words(const kernels::WordKernel& kernel, const kernels::WordBlock&
         part.taps = s.taps;
         part.words = s.words;
         part.panel = panel + (s.tap * block.words + s.offset) * kernel.columns;
-        const WordAhead::Words next = ahead.during(row / step, i, p + 1 < last);
+        const WordAhead::Words next =
+            part.ahead_leads ? WordAhead::Words{kLeadWords, panel_words} : ahead.during(row / step, i, p + 1 < last);
         part.ahead = next.count > 0 ? panel + next.offset : nullptr;
         part.ahead_words = next.count;
-        kernel.block(part);
+        body(part, p, row, i + 1 == stretches.count());
         part.accumulate = true;
       }
-      finish(PanelSums{sums, row, part.rows, column, std::min<int64_t>(n - column, kernel.columns)});
     }
   }
 }
+
+/// A block of rows times panels [first, last) of `packed`; `block` holds all but panel, ahead, sums and group_rows.
+/// `sums` is sums_bytes() of room. finish(PanelSums) takes the raw sums before they are overwritten.
+template <class Finish>
+void multiply_words(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const uint32_t* packed,
+                    int64_t n, int64_t first, int64_t last, void* sums, Finish&& finish) {
+  walk_words(kernel, block, packed, first, last, sums,
+             [&](const kernels::WordBlock& part, int64_t panel, int64_t row, bool whole) {
+               kernel.block(part);
+               const int64_t column = panel * kernel.columns;
+               if (whole)
+                 finish(PanelSums{sums, row, part.rows, column, std::min<int64_t>(n - column, kernel.columns)});
+             });
+}
+
+/// The same for products of bf16 with what follows them: `end` is that of row 0 and column 0. Where the kernel finishes
+/// sums by itself, they do not leave the L1 cache.
+void multiply_words(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const uint32_t* packed,
+                    int64_t first, int64_t last, void* sums, const kernels::WordEnd& end);
 
 /// A product as its threads share it.
 struct WordWork {
