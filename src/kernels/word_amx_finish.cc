@@ -3,6 +3,9 @@
 #if defined(__AMX_TILE__)
 #include "kernels/word_amx_finish.h"
 
+#include <type_traits>
+
+#include "kernels/brief_avx512.h"
 #include "kernels/brief_rows_avx512.h"
 #include "kernels/word_amx.h"
 
@@ -14,15 +17,19 @@ using avx512::F32Rows;
 using avx512::Masks;
 using avx512::NoRows;
 using avx512::Pair;
+using V = avx512::Vector;
+
+#include "kernels/vector_math.inc.h"
 
 constexpr int64_t kPairRows = 2 * kRows;
 
 /// What is done between the products: rows of the block before are finished, and words brought to the cache.
-template <class Residual, class Out, bool kRelu>
+template <class Residual, class Out, class Act>
 class Between {
  public:
-  Between(const WordEnd& end, const Ahead& ahead, int64_t rows_per_step)
+  Between(const WordEnd& end, const Act& act, const Ahead& ahead, int64_t rows_per_step)
       : ahead_(ahead),
+        act_(act),
         bias_(end.finish.bias),
         rows_(end.rows),
         residual_(end.finish.residual.data),
@@ -60,15 +67,12 @@ class Between {
       const Pair r = Residual::load(residual_ + row * residual_step_ + column_ * residual_column_, m);
       __m512 low = _mm512_add_ps(_mm512_add_ps(_mm512_loadu_ps(sums_), bias_pair_.low), r.low);
       __m512 high = _mm512_add_ps(_mm512_add_ps(_mm512_loadu_ps(sums_ + 16), bias_pair_.high), r.high);
-      if constexpr (kRelu) {
-        low = _mm512_max_ps(_mm512_setzero_ps(), low);
-        high = _mm512_max_ps(_mm512_setzero_ps(), high);
-      }
-      Out::store(y_ + row * y_step_ + column_ * (kColumns * Out::kBytes), m, {low, high});
+      Out::store(y_ + row * y_step_ + column_ * (kColumns * Out::kBytes), m, {act_(low), act_(high)});
     }
   }
 
   Ahead ahead_;
+  Act act_;
   const float* bias_;
   const int32_t* rows_;
   const std::byte* residual_;
@@ -80,8 +84,8 @@ class Between {
   Pair bias_pair_{};
 };
 
-template <class Residual, class Out, bool kRelu>
-void panels(const WordBlock& t, const WordEnd& end, int64_t panel_words) {
+template <class Residual, class Out, class Act>
+void panels(const WordBlock& t, const WordEnd& end, int64_t panel_words, const Act& act) {
   // Of this block and the one before.
   alignas(64) uint32_t room[2][kPairRows * kColumns];
   const int64_t height = t.group_rows, groups = (t.rows + height - 1) / height, count = (groups + 1) / 2;
@@ -89,7 +93,7 @@ void panels(const WordBlock& t, const WordEnd& end, int64_t panel_words) {
   const int64_t lower = height * t.a_stride, lower_sums = height * kColumns;
   constexpr int64_t kFewest = 2;
   const int64_t rows_per_step = steps >= kPairRows / kFewest ? kFewest : (kPairRows + steps - 1) / steps;
-  Between<Residual, Out, kRelu> between(end, ahead_of(t, count * panel_count, steps), rows_per_step);
+  Between<Residual, Out, Act> between(end, act, ahead_of(t, count * panel_count, steps), rows_per_step);
   WordBlock part = t;
   Sums before;
   int turn = 0;
@@ -120,8 +124,30 @@ void panels(const WordBlock& t, const WordEnd& end, int64_t panel_words) {
 
 template <class Residual, class Out>
 void with_activation(const WordBlock& t, const WordEnd& end, int64_t panel_words) {
-  end.finish.activation.kind == ActivationKind::relu ? panels<Residual, Out, true>(t, end, panel_words)
-                                                     : panels<Residual, Out, false>(t, end, panel_words);
+  const auto run = [&](auto act) { panels<Residual, Out>(t, end, panel_words, act); };
+  constexpr bool kBrief = std::is_same_v<Out, Bf16Rows>;
+  const Activation& a = end.finish.activation;
+  if (a.kind == ActivationKind::none) return run([](__m512 x) FOVEA_VECTOR_LAMBDA { return x; });
+  if (a.kind == ActivationKind::relu)
+    return run([](__m512 x) FOVEA_VECTOR_LAMBDA { return _mm512_max_ps(_mm512_setzero_ps(), x); });
+  if constexpr (std::is_same_v<Residual, NoRows>) {
+    if (a.kind == ActivationKind::hard_swish)
+      return run([](__m512 x) FOVEA_VECTOR_LAMBDA { return vector_hard_swish<V>(x); });
+    if (a.kind == ActivationKind::gelu)
+      return run([](__m512 x) FOVEA_VECTOR_LAMBDA {
+        if constexpr (kBrief)
+          return avx512::brief_gelu(x);
+        else
+          return vector_activation<V>(x, {ActivationKind::gelu, 0, 0});
+      });
+    if (a.kind == ActivationKind::silu)
+      return run([alpha = a.alpha](__m512 x) FOVEA_VECTOR_LAMBDA {
+        if constexpr (kBrief)
+          return avx512::brief_silu(x, alpha);
+        else
+          return vector_activation<V>(x, {ActivationKind::silu, alpha, 0});
+      });
+  }
 }
 
 template <class Residual>

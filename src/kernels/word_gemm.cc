@@ -136,9 +136,15 @@ WordEnd WordEnd::from_column(int64_t column) const {
 }
 
 bool finishes(const WordKernel& kernel, const Finish& f) {
-  const bool plain = f.activation.kind == ActivationKind::none;
-  return kernel.finish_panels != nullptr && f.scale == nullptr &&
-         (plain || f.activation.kind == ActivationKind::relu) && (plain || !f.residual || !f.residual_last);
+  if (kernel.finish_panels == nullptr || f.scale != nullptr) return false;
+  switch (f.activation.kind) {
+    case ActivationKind::none: return true;
+    case ActivationKind::relu: return !f.residual || !f.residual_last;
+    case ActivationKind::hard_swish:
+    case ActivationKind::gelu:
+    case ActivationKind::silu: return !f.residual;
+    default: return false;
+  }
 }
 
 void finish_block(const WordKernel& kernel, const WordEnd& end, const float* sums, int64_t rows) {

@@ -136,6 +136,101 @@ TEST_P(WordGemm, MultipliesAnyShape) {
   }
 }
 
+/// What a kernel makes that finishes sums by itself, beside block() and finish_rows(): the same bits.
+struct FinishedCase {
+  int64_t rows, n, taps, depth;
+  bool residual, residual_bf16, y_bf16, skips, halves;
+  ActivationKind activation;
+};
+
+std::vector<std::byte> finished(const Problem& p, const FinishedCase& c, bool by_itself) {
+  const WordKernel& kernel = p.kernel;
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  std::vector<float> bias(static_cast<size_t>(c.n)), wide(static_cast<size_t>(c.rows * c.n));
+  for (float& x : bias) x = normal(random);
+  for (float& x : wide) x = normal(random);
+  std::vector<bf16> brief;
+  for (float x : wide) brief.push_back(bf16(x));
+  std::vector<std::byte> y(static_cast<size_t>(c.rows * c.n * 4), std::byte{0x77});
+  std::vector<int32_t> table;  // every fifth row is nobody's
+  for (int32_t row = 0, i = 0; i < c.rows; ++i) table.push_back(i % 5 == 3 ? -1 : row++);
+  std::vector<int64_t> offsets;
+  for (int64_t t = 0; t < c.taps; ++t) offsets.push_back(t * tap_words(kernel, c.depth) * 4);
+  std::vector<float> sums(static_cast<size_t>(padded_rows(kernel, c.rows) * kernel.columns));
+  const int64_t panel = panel_words(kernel, c.taps, c.depth), panels = panel_count(kernel, c.n);
+  WordBlock block;
+  block.a = reinterpret_cast<const std::byte*>(p.words.data());
+  block.a_stride = p.row_words() * 4;
+  block.tap_offsets = offsets.data();
+  block.taps = c.taps;
+  block.words = tap_words(kernel, c.depth);
+  block.rows = c.rows;
+  block.group_rows = group_rows(kernel, c.rows);
+  block.panel = p.packed.data();
+  block.sums = sums.data();
+  block.sums_stride = kernel.columns;
+  WordEnd end;
+  end.finish.bias = bias.data();
+  if (c.residual)
+    end.finish.residual = {c.residual_bf16 ? reinterpret_cast<const std::byte*>(brief.data())
+                                           : reinterpret_cast<const std::byte*>(wide.data()),
+                           c.n, c.residual_bf16};
+  end.finish.activation = {c.activation, 1, 0};
+  end.y = {y.data(), c.n, c.y_bf16};
+  end.columns = c.n;
+  if (c.skips) end.rows = table.data();
+  kernel.begin(block.group_rows);
+  if (by_itself && !c.halves) {
+    kernel.finish_panels(block, end, panel);
+    return y;
+  }
+  for (int64_t i = 0; i < panels; ++i, block.panel = p.packed.data() + i * panel) {
+    const WordEnd here = end.from_column(i * kernel.columns);
+    WordBlock part = block;
+    if (c.halves) {
+      part.taps = c.taps / 2;
+      kernel.block(part);
+      part.panel += part.taps * part.words * kernel.columns;
+      part.tap_offsets += part.taps;
+      part.taps = c.taps - part.taps;
+      part.accumulate = true;
+    }
+    if (by_itself) {
+      WordEnd one = here;
+      one.columns = std::min<int64_t>(one.columns, kernel.columns);
+      kernel.finish_panels(part, one, 0);
+    } else {
+      kernel.block(part);
+      finish_block(kernel, here, sums.data(), c.rows);
+    }
+  }
+  return y;
+}
+
+TEST(WordKernels, FinishWhatTheySumToTheSameBits) {
+  const WordKernel* kernel = bf16_kernel();
+  if (kernel == nullptr || kernel->finish_panels == nullptr) GTEST_SKIP() << "no kernel finishes its sums by itself";
+  for (int64_t rows : {1, 5, 13, 16, 17, 32, 33, 49, 70, 100})
+    for (int64_t n : {32, 33, 64, 104})
+      for (int64_t taps : {1, 9}) {
+        const Problem problem(*kernel, rows, n, taps, 64);
+        for (int which = 0; which < 5 * 32; ++which) {
+          constexpr ActivationKind kKinds[] = {ActivationKind::none, ActivationKind::relu, ActivationKind::hard_swish,
+                                               ActivationKind::gelu, ActivationKind::silu};
+          const auto bit = [which](int i) { return (which >> i & 1) != 0; };
+          const FinishedCase c{
+              rows, n, taps, 64, bit(0), bit(1), bit(2), bit(3), bit(4) && taps > 1, kKinds[which / 32]};
+          Finish f;
+          f.activation.kind = c.activation;
+          if (c.residual) f.residual.data = reinterpret_cast<const std::byte*>(&c);
+          if ((c.residual_bf16 && !c.residual) || !finishes(*kernel, f)) continue;
+          ASSERT_EQ(finished(problem, c, true), finished(problem, c, false))
+              << rows << " rows, " << n << " columns, " << taps << " taps, " << which;
+        }
+      }
+}
+
 std::string format_name(const testing::TestParamInfo<WordFormat>& info) {
   return info.param == WordFormat::bf16 ? "bf16" : info.param == WordFormat::i8 ? "i8" : "i16";
 }
