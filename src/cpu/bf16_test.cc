@@ -70,7 +70,9 @@ TEST_F(Bf16, ConvolutionsOfEveryForm) {
                         Form{1, 32, 14, 14, 32, 3, 1, 2, 2, 1}, Form{1, 32, 15, 12, 32, 3, 2, 2, 2, 1},
                         Form{1, 24, 8, 8, 36, 3, 1, 1, 1, 3}, Form{3, 40, 12, 12, 56, 1, 1, 1, 0, 1},
                         Form{2, 320, 9, 7, 64, 1, 2, 1, 0, 1}, Form{1, 16, 5, 5, 8, 1, 1, 1, 1, 1},
-                        Form{1, 8, 40, 40, 16, 2, 2, 1, 0, 1}, Form{1, 512, 7, 7, 512, 3, 1, 1, 1, 1}}) {
+                        Form{1, 8, 40, 40, 16, 2, 2, 1, 0, 1}, Form{1, 512, 7, 7, 512, 3, 1, 1, 1, 1},
+                        Form{2, 64, 15, 13, 40, 3, 2, 1, 1, 1}, Form{2, 96, 9, 10, 36, 3, 1, 2, 2, 1},
+                        Form{1, 128, 12, 11, 64, 3, 1, 1, 1, 2}, Form{1, 256, 13, 9, 33, 5, 3, 1, 2, 1}}) {
     const std::string kernels =
         expect_near(fmt::format(R"(graph (f32[{0},{1},{2},{3}] x) -> (y) {{
       w = constant f32[{4},{5},{6},{6}] random(1)  b = constant f32[{4}] random(2)
@@ -102,6 +104,28 @@ TEST_F(Bf16, ValuesBetweenConvolutionsAndPools) {
   })",
                                           1e-2);
   EXPECT_THAT(kernels, testing::HasSubstr("max_pool"));
+}
+
+TEST_F(Bf16, ResidualsAndPaddingOnOneSide) {
+  // Two convolutions and a sum read one value; its lines are odd, and what follows the sums differs.
+  for (const std::string activation : {"Relu@14(s)", "HardSwish@14(s)", "Sigmoid@13(s)"})
+    expect_near(fmt::format(R"(graph (f32[2,64,11,13] x) -> (y) {{
+      w0 = constant f32[96,64,3,3] random(1)
+      w1 = constant f32[96,96,3,3] random(2)  b1 = constant f32[96] random(3)
+      w2 = constant f32[96,96,1,1] random(4)
+      w3 = constant f32[40,96,2,3] random(5)
+      a = Conv@11(x, w0) {{pads=[2, 0, 0, 2]}}
+      r = Relu@14(a)
+      c = Conv@11(r, w1, b1) {{pads=[1, 1, 1, 1]}}
+      d = Add@14(c, r)
+      e = Relu@14(d)
+      f = Conv@11(r, w2)
+      s = Add@14(f, e)
+      t = {}
+      y = Conv@11(t, w3) {{pads=[0, 2, 1, 0], strides=[2, 1]}}
+    }})",
+                            activation),
+                1e-2);
 }
 
 TEST_F(Bf16, PointwiseConvolutionsOfOneLineAndSeveralImages) {

@@ -80,7 +80,10 @@ TEST(QuantisedSteps, ConvolutionsOfEveryShape) {
                                          {20, 16, 1, 3, 2, 1},
                                          {8, 8, 2, 3, 1, 2},
                                          {70, 65, 1, 5, 1, 1},
-                                         {128, 130, 1, 3, 1, 1}}) {
+                                         {128, 130, 1, 3, 1, 1},
+                                         {128, 32, 1, 3, 2, 1},
+                                         {192, 32, 1, 3, 1, 2},
+                                         {256, 64, 2, 3, 1, 1}}) {
       const std::string ran = expect_same_bits(convolution(in, out, group, side, stride, dilation), threads);
       EXPECT_THAT(ran, Not(HasSubstr("reference"))) << in << " " << side;
     }
@@ -101,6 +104,8 @@ TEST(QuantisedSteps, WeightsWithAZeroPoint) {
     EXPECT_THAT(expect_same_bits(convolution(24, 40, 1, 3, 1, 1, ", w_zero=90", "", weight)),
                 Not(HasSubstr("reference")));
     EXPECT_THAT(expect_same_bits(convolution(64, 40, 1, 1, 1, 1, ", w_zero=90", "", weight)),
+                Not(HasSubstr("reference")));
+    EXPECT_THAT(expect_same_bits(convolution(256, 40, 2, 3, 2, 1, ", w_zero=90", "", weight)),
                 Not(HasSubstr("reference")));
   }
 }
