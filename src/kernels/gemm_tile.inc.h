@@ -103,7 +103,7 @@ void gemm_tile(const GemmTile& t) {
           x = V::load(a[i] + k * kSpread);
         else
           x = V::template spread<kSpread>(a[i] + k * kSpread);
-        for (int j = 0; j < NV; ++j) acc[i][j] = V::fma(x, bv[j], acc[i][j]);
+        for (int j = 0; j < NV; ++j) V::accumulate(acc[i][j], x, bv[j]);
       }
       b += kColumns;
     };

@@ -34,6 +34,13 @@ struct Vector {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
   // clang-format on
+  /// acc += x * b in acc's own register. Left to choose among the forms of the instruction, g++ copies and spills sums
+  /// of tiles that fill the registers: 6 % of an AVX-512 product's time, 10 % of an AVX2 one's.
+  FOVEA_VECTOR_INLINE static void accumulate(F& acc, F x, F b) {
+    F sum = acc;
+    asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(b));
+    acc = sum;
+  }
   /// kCount floats again and again.
   template <int kCount>
   FOVEA_VECTOR_INLINE static F spread(const float* p) {

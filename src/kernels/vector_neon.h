@@ -22,6 +22,7 @@ struct Vector {
   FOVEA_VECTOR_INLINE static F mul(F a, F b) { return vmulq_f32(a, b); }
   FOVEA_VECTOR_INLINE static F div(F a, F b) { return vdivq_f32(a, b); }
   FOVEA_VECTOR_INLINE static F fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
+  FOVEA_VECTOR_INLINE static void accumulate(F& acc, F x, F b) { acc = fma(x, b, acc); }
   FOVEA_VECTOR_INLINE static F min(F a, F b) { return vminq_f32(a, b); }
   FOVEA_VECTOR_INLINE static F max(F a, F b) { return vmaxq_f32(a, b); }
   FOVEA_VECTOR_INLINE static F sqrt(F a) { return vsqrtq_f32(a); }

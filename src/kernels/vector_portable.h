@@ -27,6 +27,7 @@ struct Vector {
   FOVEA_VECTOR_INLINE static F mul(F a, F b) { return each([&](int i) { return a.v[i] * b.v[i]; }); }
   FOVEA_VECTOR_INLINE static F div(F a, F b) { return each([&](int i) { return a.v[i] / b.v[i]; }); }
   FOVEA_VECTOR_INLINE static F fma(F a, F b, F c) { return each([&](int i) { return a.v[i] * b.v[i] + c.v[i]; }); }
+  FOVEA_VECTOR_INLINE static void accumulate(F& acc, F x, F b) { acc = fma(x, b, acc); }
   // As on x86: where one is NaN, the second.
   FOVEA_VECTOR_INLINE static F min(F a, F b) { return each([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; }); }
   FOVEA_VECTOR_INLINE static F max(F a, F b) { return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; }); }
