@@ -21,20 +21,18 @@ class AttentionStep final : public Step {
   static constexpr int64_t kMostRows = 60;  // of a block, which has whole tiles
 
   AttentionStep(const LowerNode& node, const ops::FoveaAttention& op)
-      : op_(op),
-        scores_kernel_(kernels::gemm_kernel(op.keys)),
-        values_kernel_(kernels::gemm_kernel(op.value_depth)),
-        threads_(std::max(node.threads, 1)) {
+      : op_(op), values_kernel_(kernels::gemm_kernel(op.value_depth)), threads_(std::max(node.threads, 1)) {
     for (size_t i = 0; i < 6; ++i) inputs_[i] = node.in(i);
     output_ = node.out();
     if (node.has(3)) {
       const Shape strides = ops::broadcast_strides(node.shape(3), Shape{op.batch, op.heads, op.queries, op.keys});
       std::ranges::copy(strides, mask_strides_);
     }
+    set_key_parts();
     // A block's scores and the head's K and V shall fit the L2 cache together, where they can.
     const int64_t head_bytes = 4 * op.keys * (op.depth + op.value_depth);
     const int64_t fit = (cache_bytes() - head_bytes) / (4 * std::max<int64_t>(op.keys, 1));
-    const int64_t tile = scores_kernel_.rows;
+    const int64_t tile = keys_[0].kernel->rows;
     rows_ = std::clamp(fit / tile * tile, 4 * tile, kMostRows / tile * tile);
     blocks_ = ceil_div(op.queries, rows_);
     rows_ = round_up(ceil_div(op.queries, blocks_), tile);
@@ -47,7 +45,8 @@ class AttentionStep final : public Step {
       floats_ += round_up(floats, 16);
       return begin;
     };
-    packed_k_ = part(kernels::packed_floats(scores_kernel_, op.keys, 1, op.depth));
+    for (int i = 0; i < key_parts_; ++i)
+      keys_[i].packed = part(kernels::packed_floats(*keys_[i].kernel, keys_[i].columns, 1, op.depth));
     packed_v_ = part(kernels::packed_floats(values_kernel_, op.value_depth, 1, op.keys));
     query_rows_ = part(rows_ * op.depth);
     scores_ = part(rows_ * score_stride_);
@@ -74,6 +73,19 @@ class AttentionStep final : public Step {
   int64_t scratch_bytes() const override { return threads_ * floats_ * 4; }
 
  private:
+  /// Whole panels of the widest kernel, and what is left by one that leaves few of its columns empty.
+  void set_key_parts() {
+    const kernels::GemmKernel* widest = &kernels::gemm_kernel(op_.keys);
+    for (const kernels::GemmKernel* kernel : kernels::gemm_kernels())
+      if (kernel->columns > widest->columns) widest = kernel;
+    const int64_t whole = op_.keys / widest->columns * widest->columns;
+    if (whole > 0) keys_[key_parts_++] = {widest, 0, whole, 0};
+    if (whole < op_.keys) {
+      const int64_t rest = op_.keys - whole;
+      keys_[key_parts_++] = {&kernels::gemm_kernel(rest), whole, rest, 0};
+    }
+  }
+
   static int64_t cache_bytes() { return cache_sizes().l2; }
 
   void pack_head(const AttentionOperands& x, int64_t head, float* scratch) const {
@@ -81,13 +93,20 @@ class AttentionStep final : public Step {
     kernels::PackSource k{x.k + op_.k.at(b, h, 0, 0), op_.keys, 1, op_.depth, op_.k.token, 0, op_.k.channel};
     if (op_.rope_k) {
       float* rows = scratch + turned_k_;
-      for (int64_t t = 0; t < op_.keys; ++t)
-        turned_row(op_, x, k.b + t * op_.k.token, op_.k.channel, t, scratch + row_, rows + t * op_.depth);
+      gather_tokens(op_, x, x.k, false, op_.k, true, 1, b, h, 0, op_.keys, scratch + row_,
+                    {reinterpret_cast<std::byte*>(rows), op_.depth, false});
       k.b = rows;
       k.n_stride = op_.depth;
       k.k_stride = 1;
     }
-    kernels::pack_panels(scores_kernel_, k, 0, kernels::panel_count(scores_kernel_, op_.keys), scratch + packed_k_);
+    for (int i = 0; i < key_parts_; ++i) {
+      const KeyPart& part = keys_[i];
+      kernels::PackSource source = k;
+      source.b += part.first * k.n_stride;
+      source.n = part.columns;
+      kernels::pack_panels(*part.kernel, source, 0, kernels::panel_count(*part.kernel, part.columns),
+                           scratch + part.packed);
+    }
     const kernels::PackSource v{
         x.v + op_.v.at(b, h, 0, 0), op_.value_depth, 1, op_.keys, op_.v.channel, 0, op_.v.token};
     kernels::pack_panels(values_kernel_, v, 0, kernels::panel_count(values_kernel_, op_.value_depth),
@@ -98,13 +117,16 @@ class AttentionStep final : public Step {
                  float* out) const {
     const int64_t b = head / op_.heads, h = head % op_.heads;
     const float* rows[kMostRows];
-    for (int64_t i = 0; i < count; ++i) {
-      float* to = scratch + query_rows_ + i * op_.depth;
-      rows[i] = to;
-      query_row(op_, x, x.q + op_.q.at(b, h, first + i, 0), op_.q.channel, first + i, scratch + row_, to);
-    }
+    float* queries = scratch + query_rows_;
+    gather_tokens(op_, x, x.q, false, op_.q, op_.rope_q, op_.scale, b, h, first, first + count, scratch + row_,
+                  {reinterpret_cast<std::byte*>(queries), op_.depth, false});
+    for (int64_t i = 0; i < count; ++i) rows[i] = queries + i * op_.depth;
     float* scores = scratch + scores_;
-    product(scores_kernel_, rows, count, op_.depth, scratch + packed_k_, op_.keys, scores, score_stride_);
+    for (int i = 0; i < key_parts_; ++i) {
+      const KeyPart& part = keys_[i];
+      product(*part.kernel, rows, count, op_.depth, scratch + part.packed, part.columns, scores + part.first,
+              score_stride_);
+    }
 
     float* factors = scratch + factors_;
     const float* mask = x.mask ? x.mask + b * mask_strides_[0] + h * mask_strides_[1] : nullptr;
@@ -117,13 +139,8 @@ class AttentionStep final : public Step {
     const int64_t stride = op_.heads * op_.value_depth;
     float* y = out + ((b * op_.queries + first) * op_.heads + h) * op_.value_depth;
     product(values_kernel_, rows, count, op_.keys, scratch + packed_v_, op_.value_depth, y, stride);
-    for (int64_t i = 0; i < count; ++i) {
-      float* row = y + i * stride;
-      if (op_.nan_to_zero && factors[i] != factors[i])
-        std::fill_n(row, op_.value_depth, 0.0f);
-      else
-        kernels::scale_row(row, 1, factors[i], row, op_.value_depth);
-    }
+    kernels::scale_rows(y, stride, factors, op_.nan_to_zero, count, op_.value_depth,
+                        {reinterpret_cast<std::byte*>(y), stride, false});
   }
 
   static void product(const kernels::GemmKernel& kernel, const float* const* rows, int64_t count, int64_t depth,
@@ -137,14 +154,22 @@ class AttentionStep final : public Step {
     kernels::gemm_block(kernel, tile, packed, count, columns, 0, kernels::panel_count(kernel, columns));
   }
 
+  /// Columns of the scores that one kernel makes.
+  struct KeyPart {
+    const kernels::GemmKernel* kernel;
+    int64_t first, columns, packed;  // packed: floats from the begin of the scratch memory
+  };
+
   ops::FoveaAttention op_;
-  const kernels::GemmKernel &scores_kernel_, &values_kernel_;
+  KeyPart keys_[2] = {};
+  int key_parts_ = 0;
+  const kernels::GemmKernel& values_kernel_;
   int threads_;
   ValueId inputs_[6] = {}, output_ = kNoValue;
   int64_t mask_strides_[4] = {};
   int64_t rows_ = 0, blocks_ = 0, score_stride_ = 0;
   // Parts of a worker's scratch memory, in floats from its begin.
-  int64_t floats_ = 0, packed_k_, packed_v_, query_rows_, scores_, factors_, row_, turned_k_;
+  int64_t floats_ = 0, packed_v_, query_rows_, scores_, factors_, row_, turned_k_;
 };
 
 class RopeStep final : public Step {

@@ -2,9 +2,8 @@
 // embedding, scaled.
 #pragma once
 
-#include <algorithm>
-
 #include "kernels/attention.h"
+#include "kernels/head_rows.h"
 #include "ops/fovea_attention.h"
 
 namespace fovea::cpu {
@@ -13,29 +12,31 @@ struct AttentionOperands {
   const float *q, *k, *v, *mask, *cos, *sin;
 };
 
-/// Row `token` of Q or K of a head, contiguous at `to`, turned. `copy`: room for a row.
-inline void turned_row(const ops::FoveaAttention& op, const AttentionOperands& x, const float* row, int64_t channel,
-                       int64_t token, float* copy, float* to) {
-  if (channel != 1) {
-    kernels::scale_row(row, channel, 1, copy, op.depth);
-    row = copy;
+/// Tokens [first, last) of Q or K of head (b, h) at `to`. `narrow`: the operand is kept in bf16, which it may be where
+/// its channels follow each other. `room`: op.depth floats.
+inline void gather_tokens(const ops::FoveaAttention& op, const AttentionOperands& x, const float* operand, bool narrow,
+                          const ops::HeadView& view, bool turned, float scale, int64_t b, int64_t h, int64_t first,
+                          int64_t last, float* room, const kernels::RowsOut& to) {
+  kernels::HeadRows rows;
+  rows.depth = op.depth;
+  rows.scale = scale;
+  if (turned) {
+    rows.cos = x.cos;
+    rows.sin = x.sin;
   }
-  const int64_t t = token - op.rope.skip;
-  if (t < 0)
-    std::copy_n(row, op.depth, to);
-  else
-    kernels::rope_row(row, x.cos + t * op.depth, x.sin + t * op.depth, op.depth, op.rope.interleaved, to);
-}
-
-/// Row `token` of a head's Q, which lies at `from`, at `to`: turned where it is to be, and scaled.
-inline void query_row(const ops::FoveaAttention& op, const AttentionOperands& x, const float* from, int64_t channel,
-                      int64_t token, float* copy, float* to) {
-  if (op.rope_q) {
-    turned_row(op, x, from, channel, token, copy, to);
-    from = to;
-    channel = 1;
+  rows.skip = op.rope.skip;
+  rows.interleaved = op.rope.interleaved;
+  if (view.channel == 1) {
+    const kernels::RowsIn all{reinterpret_cast<const std::byte*>(operand), view.token, narrow};
+    rows.x = all.at(0, view.at(b, h, 0, 0));
+    kernels::gather_head_rows(rows, first, last, to);
+    return;
   }
-  kernels::scale_row(from, channel, op.scale, to, op.depth);
+  rows.x = {reinterpret_cast<const std::byte*>(room), 0, false};  // the same row for each token
+  for (int64_t t = first; t < last; ++t) {
+    kernels::scale_row(operand + view.at(b, h, t, 0), view.channel, 1, room, op.depth);
+    kernels::gather_head_rows(rows, t, t + 1, to.at(t - first, 0));
+  }
 }
 
 }  // namespace fovea::cpu

@@ -36,7 +36,7 @@ class Bf16AttentionStep final : public Step {
     const int64_t columns = kernels::panel_count(kernel, op.keys) * kernel.columns;
     score_stride_ = (ceil_div(std::max(columns, key_words_), 16) | 1) * 16;
     query_stride_ = staged_stride(depth_words_);
-    constexpr int64_t kMostRows = 128;
+    constexpr int64_t kMostRows = 192;
     const int64_t fit = cache_sizes().l2 / 2 / (4 * score_stride_);
     blocks_ = ceil_div(op.queries, std::clamp<int64_t>(fit, 32, kMostRows));
     rows_ = ceil_div(op.queries, blocks_);
@@ -54,7 +54,7 @@ class Bf16AttentionStep final : public Step {
     values_ = part(sums_bytes(kernel, rows_));
     factors_ = part(rows_ * 4);
     key_rows_ = part(kernel.columns * depth_words_ * 4);
-    row_ = part(3 * std::max(op.depth, op.value_depth) * 4);
+    row_ = part(2 * std::max(op.depth, op.value_depth) * 4);
   }
 
   Result<void> run(const Bindings& b) const override {
@@ -82,13 +82,6 @@ class Bf16AttentionStep final : public Step {
     pack_values(x, b, h, at(row_), reinterpret_cast<uint32_t*>(scratch + packed_v_));
   }
 
-  /// n floats of operand i (0 Q, 1 K, 2 V) from element `offset` on; through `room` where they are kept in bf16.
-  const float* wide_row(size_t i, const float* operand, int64_t offset, int64_t n, float* room) const {
-    if (!narrow_[i]) return operand + offset;
-    kernels::widen_row(reinterpret_cast<const bf16*>(operand) + offset, n, room);
-    return room;
-  }
-
   /// Keys are the columns of the first product: a panel is their rows, turned round word by word.
   void pack_keys(const AttentionOperands& x, int64_t b, int64_t h, float* room, std::byte* rows, uint32_t* to) const {
     const int64_t columns = kernel_.columns, row_bytes = depth_words_ * 4;
@@ -98,29 +91,11 @@ class Bf16AttentionStep final : public Step {
     turn.extents[1] = turn.to[0] = columns;
     turn.from[0] = turn.to[1] = 1;
     for (int64_t first = 0; first < op_.keys; first += columns, to += columns * depth_words_) {
-      for (int64_t i = 0; i < columns; ++i) {
-        std::byte* row = rows + i * row_bytes;
-        const int64_t token = first + i;
-        if (token >= op_.keys) {
-          std::fill_n(row, row_bytes, std::byte{0});
-          continue;
-        }
-        const int64_t offset = op_.k.at(b, h, token, 0);
-        if (narrow_[1] && !op_.rope_k) {
-          std::memcpy(row, reinterpret_cast<const bf16*>(x.k) + offset, static_cast<size_t>(op_.depth) * 2);
-          std::fill(row + op_.depth * 2, row + row_bytes, std::byte{0});
-          continue;
-        }
-        const float* from = wide_row(1, x.k, offset, op_.depth, room + 2 * op_.depth);
-        if (op_.rope_k) {
-          turned_row(op_, x, from, op_.k.channel, token, room, room + op_.depth);
-          from = room + op_.depth;
-        } else if (op_.k.channel != 1) {
-          kernels::scale_row(from, op_.k.channel, 1, room, op_.depth);
-          from = room;
-        }
-        narrow(from, op_.depth, depth_words_, row);
-      }
+      const int64_t valid = std::min(columns, op_.keys - first);
+      gather_tokens(op_, x, x.k, narrow_[1], op_.k, op_.rope_k, 1, b, h, first, first + valid, room,
+                    {rows, row_bytes / 2, true});
+      pad(rows, row_bytes, valid);
+      std::fill_n(rows + valid * row_bytes, (columns - valid) * row_bytes, std::byte{0});
       kernels::copy_strided(turn, rows, to, 0, depth_words_);
     }
   }
@@ -156,9 +131,11 @@ class Bf16AttentionStep final : public Step {
         pair(row(2 * word, room), row(2 * word + 1, room + op_.value_depth), to + word * columns);
   }
 
-  void narrow(const float* from, int64_t n, int64_t words, std::byte* to) const {
-    kernel_.narrow(from, n, reinterpret_cast<bf16*>(to));
-    std::fill(to + n * 2, to + words * 4, std::byte{0});
+  /// Rows are whole words.
+  void pad(std::byte* rows, int64_t row_bytes, int64_t count) const {
+    const int64_t bytes = depth_words_ * 4 - op_.depth * 2;
+    for (int64_t i = 0; bytes > 0 && i < count; ++i)
+      std::fill_n(rows + i * row_bytes + op_.depth * 2, bytes, std::byte{0});
   }
 
   void run_block(const AttentionOperands& x, int64_t head, int64_t first, int64_t count, std::byte* scratch,
@@ -166,12 +143,9 @@ class Bf16AttentionStep final : public Step {
     static constexpr int64_t kOneTap[] = {0};
     const int64_t b = head / op_.heads, h = head % op_.heads;
     const auto floats = [&](int64_t part) { return reinterpret_cast<float*>(scratch + part); };
-    float* room = floats(row_);
-    for (int64_t i = 0; i < count; ++i) {
-      const float* from = wide_row(0, x.q, op_.q.at(b, h, first + i, 0), op_.depth, room + 2 * op_.depth);
-      query_row(op_, x, from, op_.q.channel, first + i, room, room + op_.depth);
-      narrow(room + op_.depth, op_.depth, depth_words_, scratch + queries_ + i * query_stride_);
-    }
+    gather_tokens(op_, x, x.q, narrow_[0], op_.q, op_.rope_q, op_.scale, b, h, first, first + count, floats(row_),
+                  {scratch + queries_, query_stride_ / 2, true});
+    pad(scratch + queries_, query_stride_, count);
     kernels::WordBlock block;
     block.tap_offsets = kOneTap;
     block.rows = count;
@@ -206,17 +180,10 @@ class Bf16AttentionStep final : public Step {
     const int64_t at = ((b * op_.queries + first) * op_.heads + h) * op_.value_depth;
     multiply_words(kernel_, block, reinterpret_cast<const uint32_t*>(scratch + packed_v_), op_.value_depth, 0,
                    kernels::panel_count(kernel_, op_.value_depth), scratch + values_, [&](const PanelSums& sums) {
-                     float made[64];  // no panel is wider
-                     for (int64_t i = 0; i < sums.rows; ++i) {
-                       const float* from = static_cast<const float*>(sums.data) + i * kernel_.columns;
-                       const int64_t row = sums.row + i, to = at + row * stride + sums.column;
-                       float* f32 = narrow_y_ ? made : reinterpret_cast<float*>(y) + to;
-                       if (op_.nan_to_zero && factors[row] != factors[row])
-                         std::fill_n(f32, sums.columns, 0.0f);
-                       else
-                         kernels::scale_row(from, 1, factors[row], f32, sums.columns);
-                       if (narrow_y_) kernel_.narrow(f32, sums.columns, reinterpret_cast<bf16*>(y) + to);
-                     }
+                     const kernels::RowsOut all{y, stride, narrow_y_};
+                     kernels::scale_rows(static_cast<const float*>(sums.data), kernel_.columns, factors + sums.row,
+                                         op_.nan_to_zero, sums.rows, sums.columns,
+                                         all.at(0, at + sums.row * stride + sums.column));
                    });
   }
 
