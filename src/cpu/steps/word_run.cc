@@ -46,13 +46,6 @@ int64_t sums_bytes(const kernels::WordKernel& kernel, int64_t rows) {
   return std::min(round_up(rows, kernel.row_group), kMostSumsRows) * kernel.columns * 4;
 }
 
-WordStretches::Stretch WordStretches::operator[](int64_t i) const {
-  if (count() == 1) return {0, taps_, 0, words_};  // without the divisions, which small products would feel
-  const int64_t group = i / parts_, part = i % parts_, steps = words_ / step_;
-  const int64_t tap = taps_ * group / groups_, from = steps * part / parts_ * step_;
-  return {tap, taps_ * (group + 1) / groups_ - tap, from, steps * (part + 1) / parts_ * step_ - from};
-}
-
 void multiply_words(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const uint32_t* packed,
                     int64_t first, int64_t last, void* sums, const kernels::WordEnd& end) {
   const bool fused = kernels::finishes(kernel, end.finish);

@@ -17,7 +17,14 @@ class WordStretches {
   WordStretches(const kernels::WordKernel& kernel, const kernels::WordBlock& block);
   int64_t count() const { return groups_ * parts_; }
   int64_t tap_words() const { return words_; }
-  Stretch operator[](int64_t i) const;
+  /// Inline: handed over in memory, its parts would be read together before the stores of the last panel's results are
+  /// through, and each panel would wait for them.
+  Stretch operator[](int64_t i) const {
+    if (count() == 1) return {0, taps_, 0, words_};  // without the divisions, which small products would feel
+    const int64_t group = i / parts_, part = i % parts_, steps = words_ / step_;
+    const int64_t tap = taps_ * group / groups_, from = steps * part / parts_ * step_;
+    return {tap, taps_ * (group + 1) / groups_ - tap, from, steps * (part + 1) / parts_ * step_ - from};
+  }
 
  private:
   int64_t taps_, words_, step_;
