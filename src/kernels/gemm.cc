@@ -85,9 +85,11 @@ void pack_panels(const GemmKernel& kernel, const PackSource& s, int64_t first, i
 
 namespace {
 
-/// Values of k whose part of a panel stays in the cache while all tiles of a block pass over it.
+/// Values of k whose part of a panel stays in the cache while all tiles of a block pass over it. In the L2 cache the
+/// next part, the rows' stretch and the sums lie beside it: with an eighth of the cache for each part a depth of 3072
+/// was 6 % slower.
 int64_t longest_stretch(const GemmKernel& kernel) {
-  const int64_t bytes = kernel.panel_level == 1 ? cache_sizes().l1d * 3 / 4 : cache_sizes().l2 / 8;
+  const int64_t bytes = kernel.panel_level == 1 ? cache_sizes().l1d * 3 / 4 : cache_sizes().l2 / 10;
   return std::max<int64_t>(1, bytes / (kernel.columns * 4));
 }
 
