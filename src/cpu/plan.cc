@@ -51,7 +51,7 @@ class PlanMaker {
     if (weights.missing())
       return invalid_model("the engine file lacks weights that its plan needs").with_fix("compile the model again");
     drop_packed_sources();
-    weights.finish(options_.threads);
+    weights.finish(plan_->threads_);
     find_lifetimes();
     place_fixed();
     FOVEA_TRY(place_in_arena());

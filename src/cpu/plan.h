@@ -26,6 +26,7 @@ class Plan {
                                                   PackedWeights& weights, const EngineOptions& options,
                                                   int64_t images = 1);
 
+  static constexpr int64_t kMostImages = 1 << 20;
   /// What run() takes: the types of fed_inputs(graph()), for all images.
   std::vector<TensorType> inputs() const;
   int64_t images() const { return images_; }

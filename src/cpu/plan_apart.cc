@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/system.h"
 #include "cpu/plan.h"
 
 namespace fovea::cpu {
@@ -43,6 +44,8 @@ Result<std::vector<Tensor>> Plan::run_apart(std::span<const Tensor> inputs, Cont
     outputs.push_back(j < bound.size() ? Tensor::wrap(nullptr, bound[j].data, type.dtype, std::move(type.shape))
                                        : FOVEA_TRY(Tensor::allocate(type.dtype, std::move(type.shape))));
   }
+  if (arena_bytes() > memory_limit())
+    return out_of_memory("intermediate results need {} bytes, the limit is {}", arena_bytes(), memory_limit());
   while (static_cast<int>(context.alone.size()) < context.pool.size())
     context.alone.push_back(std::make_unique<Context>(1));
 

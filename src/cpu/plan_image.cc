@@ -78,12 +78,11 @@ Result<void> check_types(const Graph& graph) {
 
 /// Whether a plan for one image may take so many.
 Result<void> check_images(const Graph& graph, uint64_t images) {
-  constexpr uint64_t kMost = 1 << 20;
   const auto bad = [&](ValueId v) {
     const auto type = graph.value(v).type.concrete();
     return !type || type->shape.empty() || type->shape[0] > (int64_t{1} << 32);
   };
-  if (images < 1 || images > kMost) return invalid_model("a plan for {} images", images);
+  if (images < 1 || images > Plan::kMostImages) return invalid_model("a plan for {} images", images);
   if (images > 1 && (std::ranges::any_of(passes::fed_inputs(graph), bad) || std::ranges::any_of(graph.outputs, bad)))
     return invalid_model("a plan for {} images whose inputs or outputs do not count them", images);
   return {};

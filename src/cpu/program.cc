@@ -20,12 +20,13 @@ constexpr int kMaxSegments = 500;
 
 /// How many images lie one behind another in every input, where threads can share them out nearly evenly; else 1.
 int64_t images_of(std::span<const TensorType> inputs, int64_t threads) {
+  constexpr int64_t kMost = Plan::kMostImages;
   int64_t images = 0;
   for (const TensorType& input : inputs) {
     if (input.shape.empty() || (images > 0 && input.shape[0] != images)) return 1;
     images = input.shape[0];
   }
-  return images > 1 && ceil_div(images, threads) * threads * 100 <= images * 115 ? images : 1;
+  return images > 1 && images <= kMost && ceil_div(images, threads) * threads * 100 <= images * 115 ? images : 1;
 }
 
 std::vector<TensorType> types_of(std::span<const Tensor> tensors) {
@@ -116,7 +117,10 @@ std::optional<passes::Specialised> Program::for_one_image(const Graph& many, std
   auto one = passes::specialise(*graph_, inputs, operators_);
   if (!one.ok() || one->stop != kNoNode) return std::nullopt;  // a model for batches of one size
   one->graph.remove_dead_nodes();
-  if (passes::mixes_images(many, one->graph, images)) return std::nullopt;
+  // Apart, each image reads all weights again: too much for a model that hardly uses them.
+  constexpr double kEnoughReuse = 20;
+  if (passes::weight_reuse(one->graph) < kEnoughReuse || passes::mixes_images(many, one->graph, images))
+    return std::nullopt;
   return std::move(*one);
 }
 

@@ -56,6 +56,7 @@ constexpr std::string_view kPointwise[] = {"Abs",
                                            "Elu",
                                            "Erf",
                                            "Exp",
+                                           "Expand",
                                            "Floor",
                                            "Gelu",
                                            "HardSigmoid",
@@ -65,15 +66,13 @@ constexpr std::string_view kPointwise[] = {"Abs",
                                            "Log",
                                            "Max",
                                            "Mean",
-                                           "Sum",
                                            "Min",
                                            "Mish",
                                            "Mul",
                                            "Neg",
                                            "Not",
-                                           "Pow",
                                            "PRelu",
-
+                                           "Pow",
                                            "QuantizeLinear",
                                            "Reciprocal",
                                            "Relu",
@@ -85,10 +84,10 @@ constexpr std::string_view kPointwise[] = {"Abs",
                                            "Softsign",
                                            "Sqrt",
                                            "Sub",
+                                           "Sum",
                                            "Swish",
                                            "Tanh",
-                                           "Where",
-                                           "Expand"};
+                                           "Where"};
 /// The first axis counts images, whatever the others are.
 constexpr std::string_view kOfImages[] = {"AveragePool",
                                           "BatchNormalization",
@@ -226,7 +225,9 @@ class Comparison {
     if (one_of(node, kOfImages)) {
       for (size_t i = 0; i < node.inputs.size(); ++i)
         if (carries(node, i) && (i == 1 || axis(node.inputs[i]) != 0)) return false;  // weights are not of one image
-      return axis(out) == 0;
+      // Indices of maxima count from the first image on; a batch norm that trains has the statistics of all.
+      const auto* training = node.attribute<int64_t>("training_mode");
+      return axis(out) == 0 && node.outputs.size() == 1 && (training == nullptr || *training == 0);
     }
     if (one_of(node, kProducts)) return product_rule(node);
     if (node.op_type == "Gemm") {
@@ -272,7 +273,8 @@ class Comparison {
     if (node.op_type == "Pad") return aligned(node, 0) && images == 0 && no_pads_before(node);
     if (node.op_type == "Resize") {
       const auto* mode = node.attribute<std::string>("coordinate_transformation_mode");
-      return axis(in) == 0 && axis(out) == 0 && (mode == nullptr || *mode != "tf_crop_and_resize");
+      return axis(in) == 0 && axis(out) == 0 && shape(in)[0] == shape(out)[0] &&
+             (mode == nullptr || *mode != "tf_crop_and_resize");
     }
     return false;
   }
@@ -306,6 +308,35 @@ class Comparison {
 
 std::optional<std::string> mixes_images(const Graph& many, const Graph& one, int64_t images) {
   return Comparison(many, one, images).run();
+}
+
+double weight_reuse(const Graph& one) {
+  const auto is_weight = [&](ValueId v) {
+    while (one.constant(v) == nullptr) {
+      const NodeId producer = v == kNoValue ? kNoNode : one.value(v).producer;
+      if (producer == kNoNode) return false;
+      const Node& node = one.node(producer);
+      if (!node.is("DequantizeLinear") && !node.is("Transpose") && !node.is("Reshape")) return false;
+      v = node.inputs[0];
+    }
+    return true;
+  };
+  double multiply_adds = 0, weights = 0;
+  for (NodeId id : one.order()) {
+    const Node& node = one.node(id);
+    const bool conv = node.op_type == "Conv" || node.op_type == "ConvTranspose";
+    if (!conv && node.op_type != "MatMul" && node.op_type != "Gemm") continue;
+    if (!is_weight(node.inputs[1])) continue;
+    const Shape w = one.value(node.inputs[1]).type.concrete()->shape,
+                y = one.value(node.outputs[0]).type.concrete()->shape;
+    const auto count = static_cast<double>(element_count(w));
+    // Each number of a convolution's map, and of a product's column, meets its share of the weights.
+    const double positions =
+        static_cast<double>(element_count(y)) / static_cast<double>(std::max<int64_t>(conv ? y[1] : y.back(), 1));
+    multiply_adds += count * positions;
+    weights += count;
+  }
+  return weights > 0 ? multiply_adds / weights : 0;
 }
 
 }  // namespace fovea::passes

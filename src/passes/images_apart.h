@@ -15,4 +15,8 @@ namespace fovea::passes {
 /// which would take other ways for one image than for several.
 std::optional<std::string> mixes_images(const Graph& many, const Graph& one, int64_t images);
 
+/// Multiply-adds that the model makes of each weight for one image: several hundred in a convolutional network, one in
+/// a linear layer that sees an image as one row.
+double weight_reuse(const Graph& one);
+
 }  // namespace fovea::passes

@@ -104,6 +104,47 @@ TEST(ImagesApart, WhatLooksAcrossImagesMixesThem) {
               HasSubstr("Dynamic"));
 }
 
+TEST(ImagesApart, WhatStaysWithinAnImageKeepsThemApart) {
+  const auto one_node = [](std::string_view node) {
+    return reason(fmt::format(R"(graph (f32[n,6,4,4] x) -> (y) {{
+      axis = constant i64[1] {{1}} pads = constant i64[8] {{0, 0, 1, 1, 0, 0, 1, 2}} scales = constant f32[4] {{1, 1, 2, 2}}
+      k = constant i64[1] {{2}} halves = constant i64[2] {{2, 4}} slope = constant f32[6,1,1] random(1)
+      s = constant f32[6] random(2)  {} }})",
+                              node),
+                  {6, 4, 4});
+  };
+  EXPECT_EQ(one_node("y = Pad@13(x, pads)"), "");
+  EXPECT_EQ(one_node("y = Resize@13(x, _, scales) {mode=\"linear\"}"), "");
+  EXPECT_EQ(one_node("y, i = TopK@11(x, k) {axis=-1}"), "");
+  EXPECT_EQ(one_node("a, b = Split@13(x, halves) {axis=1}  y = Concat@13(b, a) {axis=1}"), "");
+  EXPECT_EQ(one_node("y = PRelu@16(x, slope)"), "");
+  EXPECT_EQ(one_node("y = ReduceMax@18(x, axis) {keepdims=0}"), "");
+  EXPECT_EQ(one_node("y = BatchNormalization@15(x, s, s, s, s)"), "");
+}
+
+TEST(ImagesApart, StatisticsIndicesAndSizesOfTheBatchMixThem) {
+  const auto one_node = [](std::string_view node) {
+    return reason(fmt::format(R"(graph (f32[n,6,4,4] x) -> (y) {{
+      scales = constant f32[4] {{2, 1, 1, 1}} s = constant f32[6] random(2) pads = constant i64[8] {{0, 0, 0, 0, 6, 0, 0, 0}} {} }})",
+                              node),
+                  {6, 4, 4});
+  };
+  EXPECT_THAT(one_node("y = BatchNormalization@15(x, s, s, s, s) {training_mode=1}"), HasSubstr("BatchNormalization"));
+  EXPECT_THAT(one_node("v, y = MaxPool@12(x) {kernel_shape=[2, 2]}"), HasSubstr("MaxPool"));
+  EXPECT_THAT(one_node("y = Resize@13(x, _, scales) {mode=\"linear\"}"), HasSubstr("Resize"));
+  EXPECT_THAT(one_node("y = Pad@13(x, pads)"), HasSubstr("Pad"));
+}
+
+TEST(ImagesApart, ReuseOfWeightsIsThatOfAllProducts) {
+  const Graph graph = parsed(R"(graph (f32[1,3,8,8] x) -> (y) {
+    w = constant f32[4,3,3,3] random(1)  v = constant f32[4,8] random(2)  axes = constant i64[2] {2, 3}
+    a = Conv@11(x, w) {pads=[1, 1, 1, 1]}  m = ReduceMean@18(a, axes) {keepdims=0}  y = MatMul@13(m, v)
+  })");
+  const Specialised one =
+      *specialise(graph, std::vector<TensorType>{{DType::f32, {1, 3, 8, 8}}}, *parse_operators(graph));
+  EXPECT_DOUBLE_EQ(weight_reuse(one.graph), (108.0 * 64 + 32) / 140);
+}
+
 TEST(ImagesApart, AReshapeThatInterleavesImagesMixesThem) {
   EXPECT_THAT(reason(R"(graph (f32[n,6,4] x) -> (y) {
     shape = constant i64[3] {6, -1, 4}
