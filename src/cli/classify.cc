@@ -105,8 +105,9 @@ int classify(const Options& options, Console& console) {
   std::ostream& out = sink->out != nullptr ? *sink->out : sink->file;
   const image::ResizeMode resize = (*classifier)->recipe().transform.mode;
   write_header(out, sink->format);
-  Progress progress(console, static_cast<int64_t>(list.photos.size()), "images", options.progress);
-  int64_t answered = 0;
+  std::optional<Progress> progress;
+  progress.emplace(console, static_cast<int64_t>(list.photos.size()), "images", options.progress);
+  int64_t answered = 0, failed = std::ssize(list.failures);
   const auto go_on = [&] {
     if (!interrupted()) return true;
     code = kInterrupted;
@@ -114,9 +115,9 @@ int classify(const Options& options, Console& console) {
   };
   (*classifier)->classify(list.photos, [&](Answer&& answer) {
     ++answered;
-    progress.advance();
+    progress->advance();
     const auto notes = (*classifier)->take_notes();
-    if (!notes.empty() || !answer.top.ok()) progress.clear();
+    if (!notes.empty() || !answer.top.ok()) progress->clear();
     for (const std::string& note : notes) console.note(note);
     if (answer.top.ok()) {
       write_answer(out, sink->format, answer, resize);
@@ -128,9 +129,13 @@ int classify(const Options& options, Console& console) {
       return false;
     }
     console.error(answer.top.error());
+    ++failed;
     code = kSomeInputsFailed;
     return go_on();
   });
+  progress.reset();  // its last line comes first
+  if (const int64_t tried = answered + std::ssize(list.failures); failed > 0 && tried > 1)
+    console.note(fmt::format("{} of {} photos could not be read", failed, tried));
   if (!options.resume.empty() && !sink->file)
     return console.fail(io("cannot write to this file").at(options.resume), kSomeInputsFailed);
   return code;
