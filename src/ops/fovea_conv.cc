@@ -5,6 +5,7 @@
 #include "ops/catalogue.h"
 #include "ops/conv.h"
 #include "ops/fovea_epilogue.h"
+#include "ops/lookup.h"
 #include "ops/pool.h"
 #include "ops/shapes.h"
 #include "ops/strided_copy.h"
@@ -30,10 +31,11 @@ void to_channels_last(const Tensor& image, const MutableView& y) {
                image.raw(), y.data);
 }
 
-constexpr DType kF32[] = {DType::f32};
+constexpr DType kF32[] = {DType::f32}, kU8[] = {DType::u8};
 
 /// Inputs X {n, h, w, c}, W {out, c / group, kh, kw} as ONNX has it, B {out}, residual {the output's shape}; and of a
-/// pointwise convolution that comes before it, where there is one, its W {m, c, 1, 1} and B {m}.
+/// pointwise convolution that comes before it, where there is one, its W {m, c, 1, 1} and B {m}. With a table {c, 256},
+/// X is u8, and the image is what the table makes of it; padding is 0 in the image.
 struct FoveaConv final : Operator {
   Conv conv;
   FoveaEpilogue epilogue;
@@ -43,7 +45,14 @@ struct FoveaConv final : Operator {
       : conv(std::move(c)), epilogue(std::move(e)), expand(std::move(first)) {}
 
   Result<Types> infer(const Inputs& in) const override {
-    FOVEA_TRY(expect_dtype(in, 0, kF32));
+    if (in.has(6)) {
+      FOVEA_TRY(expect_dtype(in, 0, kU8));
+      FOVEA_TRY(expect_dtype(in, 6, kF32));
+      FOVEA_TRY(expect_table(in, 0, 6));
+      if (expand) return invalid_model("a table and a pointwise convolution in front");
+    } else {
+      FOVEA_TRY(expect_dtype(in, 0, kF32));
+    }
     FOVEA_TRY(expect_rank(in, 0, 4));
     Shape image(in.shape(0).begin(), in.shape(0).end());
     if (in.has(4) != (expand != nullptr))
@@ -75,6 +84,7 @@ struct FoveaConv final : Operator {
       FOVEA_TRY(expand->compute(args, results));
       return convolve(image.view(), in, out);
     }
+    if (in.size() > 6 && in[6].data != nullptr) return convolve(FOVEA_TRY(looked_up(in[0], in[6])).view(), in, out);
     return convolve(in[0], in, out);
   }
 

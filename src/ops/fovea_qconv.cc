@@ -1,17 +1,21 @@
 // fovea.QConv: a convolution of bytes over NHWC with all that follows it (ops/fovea_q_epilogue.h). Inputs X {n, h, w,
 // c}, W {out, c / group, kh, kw} as ONNX has it, multiplier, bias, offset {out}, residual {the output's shape}.
-// Padding counts as x_zero.
+// Padding counts as x_zero. With a table {c, 256} of u8 (input 10), the image is what the table makes of X.
 #include "base/error.h"
 #include "ops/attributes.h"
 #include "ops/catalogue.h"
 #include "ops/conv.h"
 #include "ops/convolve.h"
 #include "ops/fovea_q_epilogue.h"
+#include "ops/lookup.h"
 #include "ops/shapes.h"
 #include "ops/widen.h"
 
 namespace fovea::ops {
 namespace {
+
+constexpr DType kU8[] = {DType::u8};
+constexpr size_t kPixelTable = 10;
 
 struct FoveaQConv final : Operator {
   WindowAttributes window;
@@ -29,11 +33,19 @@ struct FoveaQConv final : Operator {
     FOVEA_TRY(expect_rank(in, 0, 4));
     const ConvGeometry geometry = FOVEA_TRY(resolve(in.shape(0), in.shape(1)));
     const Shape y = geometry.output();
+    if (in.has(kPixelTable)) {
+      FOVEA_TRY(expect_dtype(in, 0, kU8));
+      FOVEA_TRY(expect_dtype(in, kPixelTable, kU8));
+      FOVEA_TRY(expect_table(in, 0, kPixelTable));
+    }
     return Types{FOVEA_TRY(epilogue.infer(in, {y[0], y[2], y[3], y[1]}))};
   }
 
   Result<void> compute(Args in, Outs out) const override {
     if (out[0].size() == 0) return {};
+    const bool looks_up = in.size() > kPixelTable && in[kPixelTable].data != nullptr;
+    const Tensor image = looks_up ? FOVEA_TRY(looked_up(in[0], in[kPixelTable])) : Tensor();
+    const TensorView from = looks_up ? image.view() : in[0];
     const ConvGeometry geometry = FOVEA_TRY(resolve(in[0].shape, in[1].shape));
     const int64_t channels = geometry.in_channels(), columns = geometry.out_channels();
     const int64_t pixels = in[0].shape[1] * in[0].shape[2];
@@ -43,7 +55,7 @@ struct FoveaQConv final : Operator {
       for (int64_t c = 0; c < channels; ++c)
         for (int64_t p = 0; p < pixels; ++p)
           *to++ =
-              static_cast<uint64_t>(int64_t{byte_at(in[0], (n * pixels + p) * channels + c)} - epilogue.zero_of_x(in));
+              static_cast<uint64_t>(int64_t{byte_at(from, (n * pixels + p) * channels + c)} - epilogue.zero_of_x(in));
     Tensor w = FOVEA_TRY(Tensor::allocate(DType::u64, {in[1].size()}));
     to = w.mutable_view().as<uint64_t>();
     for (int64_t i = 0; i < in[1].size(); ++i)

@@ -1,7 +1,7 @@
 // fovea.QLookup and fovea.QBinary: elementwise functions of bytes.
 //
-// QLookup: inputs x (u8 or i8), table {256} (u8, i8 or f32); y = table[x], where i8 counts from -128.
-// QBinary: inputs a, b (u8, i8 or f32, they broadcast); attribute "kind":
+// QLookup: inputs x (u8 or i8), table {256} or {channels, 256} for the last axis (u8, i8 or f32); y = table[x], where
+// i8 counts from -128. QBinary: inputs a, b (u8, i8 or f32, they broadcast); attribute "kind":
 //     add  r = a' * a_factor + b' * b_factor      sub is add with a negative b_factor
 //     mul  r = a' * b' * a_factor, from left to right
 // where a' is float(a - a_zero), or a itself where that is f32; y = clamp(round_half_even(r) + y_zero, low, high).
@@ -12,6 +12,7 @@
 #include "ops/attributes.h"
 #include "ops/catalogue.h"
 #include "ops/fovea_q_epilogue.h"
+#include "ops/lookup.h"
 #include "ops/shapes.h"
 
 namespace fovea::ops {
@@ -24,19 +25,12 @@ struct FoveaQLookup final : Operator {
   Result<Types> infer(const Inputs& in) const override {
     FOVEA_TRY(expect_dtype(in, 0, kBytes));
     FOVEA_TRY(expect_dtype(in, 1, kOperands));
-    FOVEA_TRY(expect_shape(in, 1, Shape{256}));
+    FOVEA_TRY(expect_table(in, 0, 1));
     return Types{{in.dtype(1), in.shape(0)}};
   }
 
   Result<void> compute(Args in, Outs out) const override {
-    const int32_t first = in[0].dtype == DType::i8 ? -128 : 0;
-    for (int64_t i = 0; i < in[0].size(); ++i) {
-      const int32_t at = byte_at(in[0], i) - first;
-      if (in[1].dtype == DType::f32)
-        out[0].as<float>()[i] = in[1].as<float>()[at];
-      else
-        set_byte(out[0], i, byte_at(in[1], at));
-    }
+    look_up(in[0], in[1], out[0]);
     return {};
   }
 };

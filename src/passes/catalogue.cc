@@ -54,6 +54,8 @@ constexpr Pass kShapesKnown[] = {
      "products have their epilogues", fuse_quantized},
     {"fuse_quantized_chain", "sums and lookups of fovea.QConv, fovea.QMatMul -> behind their sums",
      "behind fuse_quantized, which makes them", fuse_quantized_chain},
+    {"fuse_pixels", "Conv(f(u8 image)), QConv(QuantizeLinear(f(u8 image))) -> the same with a table for each channel",
+     "behind fuse_quantized, which makes the latter; nothing moves between image and product any more", fuse_pixels},
     {"fold_dequantize", "DequantizeLinear(constant) -> constant", "weights that fuse_quantized left", fold_dequantize},
 };
 

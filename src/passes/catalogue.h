@@ -20,6 +20,7 @@ Outcome fuse_expand(Graph&, NodeId);
 Outcome fuse_gate(Graph&, NodeId);
 Outcome fuse_gelu(Graph&, NodeId);
 Outcome fuse_lookup(Graph&, NodeId);
+Outcome fuse_pixels(Graph&, NodeId);
 Outcome fuse_quantized(Graph&, NodeId);
 Outcome fuse_quantized_chain(Graph&, NodeId);
 Outcome fuse_rope(Graph&, NodeId);

@@ -18,10 +18,10 @@ const std::vector<int64_t> kToLast{0, 2, 3, 1}, kToFirst{0, 3, 1, 2};
 /// Where axis d of NCHW lies in NHWC.
 constexpr int64_t kAxisInLast[] = {0, 3, 1, 2};
 
-constexpr std::string_view kUnary[] = {"Abs",      "Celu",     "Clip",        "Elu",       "Erf",       "Exp",
-                                       "Gelu",     "Identity", "HardSigmoid", "HardSwish", "LeakyRelu", "Log",
-                                       "Mish",     "Neg",      "Reciprocal",  "Relu",      "Selu",      "Sigmoid",
-                                       "Softplus", "Softsign", "Sqrt",        "Swish",     "Tanh"};
+constexpr std::string_view kUnary[] = {"Abs",     "Cast",     "Celu",     "Clip",        "Elu",       "Erf",
+                                       "Exp",     "Gelu",     "Identity", "HardSigmoid", "HardSwish", "LeakyRelu",
+                                       "Log",     "Mish",     "Neg",      "Reciprocal",  "Relu",      "Selu",
+                                       "Sigmoid", "Softplus", "Softsign", "Sqrt",        "Swish",     "Tanh"};
 constexpr std::string_view kBinary[] = {"Add", "Sub", "Mul", "Div", "Min", "Max", "Pow"};
 constexpr std::string_view kReduce[] = {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2"};
 

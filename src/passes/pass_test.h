@@ -70,6 +70,7 @@ inline std::vector<Tensor> inputs_for(const Graph& graph) {
     for (int64_t i = 0; i < t.size(); ++i) {
       const double x = std::sin(0.7 * static_cast<double>(i) + static_cast<double>(inputs.size())) * 2;
       if (type->dtype == DType::f32) t.mutable_view().as<float>()[i] = static_cast<float>(x);
+      if (type->dtype == DType::u8) t.mutable_view().as<uint8_t>()[i] = static_cast<uint8_t>(37 * i);
     }
     inputs.push_back(std::move(t));
   }

@@ -7,6 +7,7 @@
 #include "cpu/steps/conv_geometry.h"
 #include "cpu/steps/gemm_run.h"
 #include "cpu/steps/phased_image.h"
+#include "cpu/steps/pixel_table.h"
 #include "cpu/steps/steps.h"
 #include "cpu/steps/word_run.h"
 #include "kernels/finish.h"
@@ -40,6 +41,7 @@ class Bf16ConvStep final : public Step {
         kernel_(kernel),
         packed_(std::move(packed)),
         fused_(fused),
+        table_(PixelTable::of(node, kConvTable, DType::bf16)),
         narrow_x_(node.inputs[0].dtype == DType::bf16),
         narrow_residual_(fused.residual != kNoValue && node.inputs[3].dtype == DType::bf16),
         narrow_y_(node.outputs[0].dtype == DType::bf16),
@@ -73,7 +75,7 @@ class Bf16ConvStep final : public Step {
     constexpr int64_t kGrainMacs = 1 << 19;
     const WordWork work{lines,
                         all,
-                        g_.batch * g_.shape.in_height * g_.shape.row_stride * (narrow_x_ ? 2 : 4),
+                        g_.batch * g_.shape.in_height * g_.shape.row_stride * x_bytes(),
                         g_.groups * group_words_ * 4,
                         lines * g_.shape.out_width * g_.out_channels() * (narrow_y_ ? 2 : 4),
                         lines * macs};
@@ -106,6 +108,7 @@ class Bf16ConvStep final : public Step {
             {static_cast<std::byte*>(b.at_mutable(y_)), g_.out_channels(), narrow_y_}};
   }
 
+  int64_t x_bytes() const { return table_ ? 1 : narrow_x_ ? 2 : 4; }  // of a number
   int64_t rows_of(int64_t lines) const { return (lines - 1) * image_.pitch() + g_.shape.out_width; }
 
   /// Output lines [begin, end) of the batch, panels [first, last) counted through the groups.
@@ -128,13 +131,15 @@ class Bf16ConvStep final : public Step {
 
   void copy_part(const std::byte* x, int64_t image, int64_t first, std::byte* to) const {
     const kernels::ConvShape& s = g_.shape;
-    const int64_t channels = g_.in_channels(), bytes = narrow_x_ ? 2 : 4;
+    const int64_t channels = g_.in_channels(), bytes = x_bytes();
     const std::byte* from = x + image * s.in_height * s.in_width * channels * bytes;
     image_.fill(
         first, to, [&](std::byte* line, int64_t n) { std::memset(line, 0, static_cast<size_t>(n)); },
         [&](int64_t y, int64_t column, std::byte* line, int64_t pixels, int64_t step) {
           const std::byte* at = from + (y * s.in_width + column) * channels * bytes;
-          if (step == 1 && form_ != PixelForm::sliced)
+          if (table_)
+            table_->copy(reinterpret_cast<const uint8_t*>(at), pixels, line);
+          else if (step == 1 && form_ != PixelForm::sliced)
             copy_numbers(at, pixels * channels, line);
           else if (narrow_x_ && form_ == PixelForm::sliced)
             kernels::cut_slices(at, pixels, step * channels * 2, image_.slices(), image_.slice_stride(), line);
@@ -189,6 +194,7 @@ class Bf16ConvStep final : public Step {
   const kernels::WordKernel& kernel_;
   Tensor packed_;
   ConvEpilogue fused_;
+  std::optional<PixelTable> table_;
   bool narrow_x_, narrow_residual_, narrow_y_;
   int64_t part_lines_;
   PixelForm form_;
@@ -202,7 +208,8 @@ class Bf16ConvStep final : public Step {
 bool suits(const LowerNode& node) {
   const kernels::WordKernel* kernel = kernels::bf16_kernel();
   const auto g = conv_geometry(as_f32(node));
-  if (kernel == nullptr || node.constant(1) == nullptr || !g || !conv_epilogue(node) || g->in_per_group == 1)
+  if (kernel == nullptr || node.constant(1) == nullptr || !g || !conv_epilogue(node) || g->in_per_group == 1 ||
+      (node.has(kConvTable) && node.constant(kConvTable) == nullptr))
     return false;
   // Vectors of bf16 are at most twice as fast as those of f32; filtering needs a quarter of the products.
   constexpr double kVectorSpeed = 2;
@@ -214,7 +221,8 @@ bool suits(const LowerNode& node) {
 
 NarrowPorts bf16_conv_ports(const LowerNode& node) {
   if (!suits(node)) return {};
-  return {node.has(3) ? 0b1001u : 0b1u, true};
+  const uint32_t image = node.has(kConvTable) ? 0 : 0b1;
+  return {node.has(3) ? image | 0b1000u : image, true};
 }
 
 StepPtr make_bf16_conv_step(const LowerNode& node) {

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "cpu/steps/conv_geometry.h"
 #include "cpu/steps/gemm_run.h"
+#include "cpu/steps/pixel_table.h"
 #include "cpu/steps/steps.h"
 #include "kernels/conv_rows.h"
 #include "kernels/gemm.h"
@@ -24,6 +25,7 @@ class ConvStep final : public Step {
         packed_(std::move(packed)),
         zeros_(std::move(zeros)),
         fused_(fused),
+        table_(PixelTable::of(node, kConvTable, DType::f32)),
         padded_(padded),
         split_(split),
         threads_(std::max(node.threads, 1)) {
@@ -49,7 +51,7 @@ class ConvStep final : public Step {
     const float* x = b.f32(x_);
     auto* scratch = static_cast<float*>(b.scratch);
     if (padded_) {
-      pad(x, scratch, *b.pool);
+      pad(b.at(x_), scratch, *b.pool);
       x = scratch;
     }
     Operands o{x, b.f32(fused_.bias), b.f32(fused_.residual), b.f32_mutable(y_)};
@@ -114,7 +116,7 @@ class ConvStep final : public Step {
     }
   }
 
-  void pad(const float* x, float* to, ThreadPool& pool) const {
+  void pad(const void* x, float* to, ThreadPool& pool) const {
     const kernels::ConvShape& in = g_.shape;
     const int64_t c = in.pixel_stride, width = s_.in_width * c;
     pool.parallel_for(g_.batch * s_.in_height, 16, [&](int64_t begin, int64_t end, int) {
@@ -127,7 +129,11 @@ class ConvStep final : public Step {
         }
         const int64_t left = std::min(in.pad_left * c, width), length = std::min(in.in_width * c, width - left);
         std::fill_n(row, left, 0.0f);
-        std::copy_n(x + (image * in.in_height + y) * in.row_stride, length, row + left);
+        const int64_t from = (image * in.in_height + y) * in.row_stride;
+        if (table_)
+          table_->copy(static_cast<const uint8_t*>(x) + from, length / c, row + left);
+        else
+          std::copy_n(static_cast<const float*>(x) + from, length, row + left);
         std::fill_n(row + left + length, width - left - length, 0.0f);
       }
     });
@@ -138,6 +144,7 @@ class ConvStep final : public Step {
   const kernels::GemmKernel& kernel_;
   Tensor packed_, zeros_;
   ConvEpilogue fused_;
+  std::optional<PixelTable> table_;
   bool padded_;
   Split split_;
   int threads_;
@@ -153,6 +160,7 @@ StepPtr make_direct_step(const LowerNode& node, const kernels::GemmKernel& kerne
   const kernels::ConvShape& s = g->shape;
   const bool padded =
       g->groups == 1 && g->in_per_group <= 8 && s.kernel_width > 1 && s.dilation_x == 1 && s.dilation_y == 1;
+  if (node.has(kConvTable) && (!padded || node.constant(kConvTable) == nullptr)) return nullptr;
   const int64_t floats = kernels::packed_floats(kernel, g->out_per_group, s.taps(), g->in_per_group);
   auto packed = node.weights.get(
       *weight, fmt::format("conv {} {} {}", kernel.name, g->groups, padded), {DType::f32, {g->groups * floats}},

@@ -2,6 +2,7 @@
 #include "cpu/steps/conv_geometry.h"
 
 #include "base/error.h"
+#include "cpu/steps/pixel_table.h"
 #include "cpu/steps/steps.h"
 
 namespace fovea::cpu {
@@ -43,7 +44,7 @@ std::optional<ConvGeometry> conv_sizes(const LowerNode& node) {
 }
 
 std::optional<ConvGeometry> conv_geometry(const LowerNode& node) {
-  if (!all_f32(node) || node.has(4) || node.shape(0).size() != 4) return std::nullopt;
+  if (!all_f32(without_table(node)) || node.has(4) || node.shape(0).size() != 4) return std::nullopt;
   return geometry_of(node, node.shape(0)[3]);
 }
 

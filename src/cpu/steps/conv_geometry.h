@@ -22,7 +22,7 @@ struct ConvGeometry {
 /// other ranks than 4, kernels of thousands of taps.
 std::optional<ConvGeometry> conv_sizes(const LowerNode& node);
 /// nullopt for what no fast kernel takes: other types than f32, other ranks than 4, kernels of thousands of taps, a
-/// pointwise convolution in front.
+/// pointwise convolution in front. The image may be bytes with a table (pixel_table.h).
 std::optional<ConvGeometry> conv_geometry(const LowerNode& node);
 /// The sizes of what follows the pointwise convolution; nullopt also where there is none in front.
 std::optional<ConvGeometry> expanded_geometry(const LowerNode& node);

@@ -6,6 +6,7 @@
 #include "cpu/steps/conv_geometry.h"
 #include "cpu/steps/gemm_run.h"
 #include "cpu/steps/phased_image.h"
+#include "cpu/steps/pixel_table.h"
 #include "cpu/steps/qproduct.h"
 #include "cpu/steps/qsteps.h"
 #include "cpu/steps/word_run.h"
@@ -27,6 +28,7 @@ class QConvStep final : public Step {
         weights_(std::move(weights)),
         finish_(std::move(finish)),
         number_bytes_(kernel.format == WordFormat::i8 ? 1 : 2),
+        table_(PixelTable::of(node, kQConvTable, number_bytes_ == 1 ? DType::u8 : DType::i16)),
         part_lines_(part_lines(g, number_bytes_)),
         form_(form),
         image_(with_lines(g.shape, part_lines_), g.in_channels(), g.groups, number_bytes_, form),
@@ -116,6 +118,7 @@ class QConvStep final : public Step {
         },
         [&](int64_t y, int64_t column, std::byte* line, int64_t pixels, int64_t step) {
           const uint8_t* row = from + (y * g_.shape.in_width + column) * channels;
+          if (table_) return table_->copy(row, pixels, line);
           if (form_ == PixelForm::sliced)
             return kernels::cut_slices(reinterpret_cast<const std::byte*>(row), pixels, step * channels,
                                        image_.slices(), image_.slice_stride(), line);
@@ -160,7 +163,9 @@ class QConvStep final : public Step {
   const kernels::WordKernel& kernel_;
   QWeights weights_;
   QFinish finish_;
-  int64_t number_bytes_, part_lines_;
+  int64_t number_bytes_;
+  std::optional<PixelTable> table_;
+  int64_t part_lines_;
   PixelForm form_;
   PhasedImage image_;
   int64_t panels_, words_;
@@ -175,7 +180,8 @@ StepPtr make_qconv_step(const LowerNode& node) {
   const Tensor* weight = node.constant(1);
   const auto g = weight != nullptr && node.inputs[0].dtype == DType::u8 ? conv_sizes(node) : std::nullopt;
   const int64_t x_zero = node.integer("x_zero", 0);
-  if (!g || x_zero < 0 || x_zero > 255) return nullptr;
+  if (!g || x_zero < 0 || x_zero > 255 || (node.has(kQConvTable) && node.constant(kQConvTable) == nullptr))
+    return nullptr;
   const kernels::WordKernel& kernel = kernels::i8_kernel();
   const int64_t taps = g->shape.taps(), depth = g->in_per_group;
   QWeightSource source;

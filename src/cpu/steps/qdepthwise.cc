@@ -6,6 +6,7 @@
 #include "base/cpu_features.h"
 #include "base/error.h"
 #include "cpu/steps/conv_geometry.h"
+#include "cpu/steps/pixel_table.h"
 #include "cpu/steps/qproduct.h"
 #include "cpu/steps/qsteps.h"
 #include "kernels/conv_rows.h"
@@ -105,7 +106,9 @@ StepPtr make_qdepthwise_step(const LowerNode& node) {
   const Tensor* weight = node.constant(1);
   const auto g = weight != nullptr && node.inputs[0].dtype == DType::u8 ? conv_sizes(node) : std::nullopt;
   constexpr int64_t kMostTaps = (1 << 24) / (255 * 255);
-  if (!g || g->in_per_group != 1 || g->out_per_group != 1 || g->shape.taps() > kMostTaps || node.has(8)) return nullptr;
+  if (!g || g->in_per_group != 1 || g->out_per_group != 1 || g->shape.taps() > kMostTaps || node.has(8) ||
+      node.has(kQConvTable))
+    return nullptr;
   const auto w_zero = static_cast<int32_t>(node.integer("w_zero", 0));
   const int64_t channels = g->in_channels(), taps = g->shape.taps();
   auto turned = node.weights.get(

@@ -7,6 +7,7 @@
 #include "base/cpu_features.h"
 #include "base/error.h"
 #include "cpu/steps/conv_geometry.h"
+#include "cpu/steps/pixel_table.h"
 #include "cpu/steps/steps.h"
 
 namespace fovea::cpu {
@@ -233,7 +234,7 @@ std::optional<Choice> choose(const LowerNode& node, const ConvGeometry& g, doubl
 }  // namespace
 
 bool winograd_beats(const LowerNode& node, const ConvGeometry& g, double direct_speed) {
-  return choose(node, g, direct_speed).has_value();
+  return !node.has(kConvTable) && choose(node, g, direct_speed).has_value();
 }
 
 namespace {
@@ -256,7 +257,7 @@ StepPtr make_winograd_step(const LowerNode& node, const kernels::WinogradConv& c
 
 std::vector<Candidate> winograd_candidates(const LowerNode& node, const ConvGeometry& g) {
   std::vector<Candidate> ways;
-  if (!applies(g)) return ways;
+  if (!applies(g) || node.has(kConvTable)) return ways;
   const auto add = [&](const kernels::WinogradConv& conv, const Schedule& schedule) {
     std::string name = fmt::format("winograd {}x3 {}, {}", conv.size, conv.kernel->name,
                                    schedule.shared ? "shared" : fmt::format("blocks of {}", schedule.block));

@@ -1,0 +1,130 @@
+// First convolutions that read the bytes of a photo, beside the reference kernels of the graph as it stands.
+#include <cmath>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cpu/engine.h"
+#include "graph/text.h"
+
+namespace fovea::cpu {
+namespace {
+
+Tensor photo(const Shape& shape) {
+  Tensor t = *Tensor::allocate(DType::u8, shape);
+  uint32_t seed = 5;
+  for (int64_t i = 0; i < t.size(); ++i) {
+    seed = seed * 1664525u + 1013904223u;
+    t.mutable_view().as<uint8_t>()[i] = static_cast<uint8_t>(seed >> 24);
+  }
+  return t;
+}
+
+struct Case {
+  Shape photo;  // NHWC
+  std::string conv;
+  std::string weight;
+};
+const Case kCases[] = {
+    {{1, 37, 43, 3}, "{pads=[3, 3, 3, 3], strides=[2, 2]}", "f32[24,3,7,7]"},
+    {{3, 20, 31, 3}, "{pads=[1, 1, 1, 1], strides=[1, 1]}", "f32[40,3,3,3]"},
+    {{2, 48, 32, 3}, "{strides=[16, 16]}", "f32[32,3,16,16]"},
+    {{1, 29, 33, 1}, "{pads=[0, 2, 1, 1], strides=[2, 3]}", "f32[8,1,5,4]"},
+    {{1, 19, 17, 4}, "{pads=[1, 1, 1, 1], strides=[2, 2]}", "f32[16,4,3,3]"},
+};
+
+std::string network(const Case& c, bool quantised) {
+  const int64_t channels = c.photo[3];
+  std::string mean, deviation;
+  for (int64_t i = 0; i < channels; ++i) {
+    mean += fmt::format("{}{}", i ? ", " : "", 100 + 7 * i);
+    deviation += fmt::format("{}{}", i ? ", " : "", 50 + 3 * i);
+  }
+  const std::string chain = fmt::format(R"(
+    m = constant f32[{0}] {{{1}}}  d = constant f32[{0}] {{{2}}}  b = constant f32[{3}] random(4)
+    f = Cast@13(photo) {{to=1}}  s = Sub@14(f, m)  n = Div@14(s, d)  t = Transpose@13(n) {{perm=[0, 3, 1, 2]}}
+)",
+                                        channels, mean, deviation, c.weight.substr(4, c.weight.find(',') - 4));
+  const std::string head = fmt::format("graph (u8[{}] photo) -> (y) {{", fmt::join(c.photo, ","));
+  if (!quantised)
+    return fmt::format("{}{} w = constant {} random(3) v = Conv@11(t, w, b) {}  y = Relu@14(v) }}", head, chain,
+                       c.weight, c.conv);
+  return fmt::format(R"({}{}
+    qs = constant f32[] {{0.02}}  z = constant u8[] {{101}}  ws = constant f32[] {{0.01}}  w = constant i8{} random(3)
+    ys = constant f32[] {{0.1}}  yz = constant u8[] {{7}}
+    q = QuantizeLinear@13(t, qs, z)  x = DequantizeLinear@13(q, qs, z)  e = DequantizeLinear@13(w, ws)
+    v = Conv@11(x, e) {}  u = QuantizeLinear@13(v, ys, yz)  y = DequantizeLinear@13(u, ys, yz) }})",
+                     head, chain, c.weight.substr(3), c.conv);
+}
+
+/// What the network answers, and the kernels that ran.
+Tensor answer(const std::string& text, const Tensor& x, const EngineOptions& options, std::string* kernels = nullptr) {
+  auto graph = parse_graph(text);
+  EXPECT_TRUE(graph.ok()) << graph.error().to_string() << "\n" << text;
+  if (!graph.ok()) return {};
+  const auto engine = Engine::compile(std::make_shared<const Graph>(std::move(graph).value()), options);
+  EXPECT_TRUE(engine.ok()) << engine.error().to_string();
+  std::vector<StepProfile> profile;
+  const auto y = (*engine)->run(std::vector<Tensor>{x}, &profile);
+  EXPECT_TRUE(y.ok()) << y.error().to_string();
+  for (const StepProfile& step : profile)
+    if (kernels) *kernels += step.kernel + " ";
+  return y.ok() ? (*y)[0] : Tensor();
+}
+
+/// The relative L2 distance of the fast answer from the reference kernels', on one to three threads.
+double distance(const std::string& text, const Tensor& x, Precision precision) {
+  const Tensor want = answer(text, x, {.fast_kernels = false});
+  double worst = 0;
+  for (const int threads : {1, 2, 3}) {
+    std::string kernels;
+    const Tensor got = answer(text, x, {.threads = threads, .precision = precision}, &kernels);
+    EXPECT_THAT(kernels, testing::StartsWith("conv_"));
+    EXPECT_THAT(kernels, testing::Not(testing::AnyOf(testing::HasSubstr("reference"), testing::HasSubstr("binary"))));
+    if (got.type() != want.type()) return 1e9;
+    double wrong = 0, size = 0;
+    for (int64_t i = 0; i < want.size(); ++i) {
+      const double a = want.data<float>()[i], b = got.data<float>()[i];
+      wrong += (a - b) * (a - b);
+      size += a * a;
+    }
+    worst = std::max(worst, std::sqrt(wrong / size));
+  }
+  return worst;
+}
+
+TEST(Pixels, InFp32) {
+  for (const Case& c : kCases)
+    EXPECT_LT(distance(network(c, false), photo(c.photo), Precision::fp32), 1e-6) << c.weight;
+}
+
+TEST(Pixels, InBf16) {
+  // Operands are rounded to 8 bits, as bf16_test.cc explains.
+  for (const Case& c : kCases)
+    EXPECT_LT(distance(network(c, false), photo(c.photo), Precision::bf16), 4e-3) << c.weight;
+}
+
+TEST(Pixels, InInt8) {
+  // A sum that falls between two levels may take the other one (ops/fovea_q_epilogue.h): by a level, and rarely.
+  for (const Case& c : kCases) {
+    const std::string text = network(c, true);
+    const Tensor x = photo(c.photo), want = answer(text, x, {.fast_kernels = false});
+    for (const int threads : {1, 2}) {
+      std::string kernels;
+      const Tensor got = answer(text, x, {.threads = threads}, &kernels);
+      EXPECT_THAT(kernels, testing::StartsWith("conv_"));
+      ASSERT_EQ(got.type(), want.type());
+      int64_t other = 0;
+      for (int64_t i = 0; i < want.size(); ++i) {
+        const float wrong = std::fabs(want.data<float>()[i] - got.data<float>()[i]);
+        EXPECT_LT(wrong, 0.1001f);
+        other += wrong > 0.01f ? 1 : 0;
+      }
+      EXPECT_LE(other, 2 + want.size() / 500) << c.weight;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace fovea::cpu

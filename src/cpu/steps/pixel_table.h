@@ -1,0 +1,38 @@
+// What stands for the bytes of an image (fovea.Conv and fovea.QConv with a table), looked up while a step copies the
+// image's lines for its product.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "cpu/lower.h"
+
+namespace fovea::cpu {
+
+/// Of fovea.Conv: input 0 is u8, and this one f32 {channels, 256}.
+constexpr size_t kConvTable = 6;
+/// Of fovea.QConv: u8 {channels, 256}.
+constexpr size_t kQConvTable = 10;
+
+class PixelTable {
+ public:
+  /// From the node's constant, in the numbers that the product reads: f32, bf16, u8, or i16 for bytes. nullopt where
+  /// the node has none; `node.has(input)` without a constant is nothing that a fast step does.
+  static std::optional<PixelTable> of(const LowerNode& node, size_t input, DType numbers);
+
+  /// `pixels` pixels, their channels side by side in both.
+  void copy(const uint8_t* x, int64_t pixels, void* to) const;
+
+ private:
+  template <class Number>
+  static void look_up(const Number* table, int64_t channels, const uint8_t* x, int64_t pixels, Number* to);
+
+  DType numbers_ = DType::f32;
+  int64_t channels_ = 1;
+  std::vector<std::byte> values_;  // [channels][256]
+};
+
+/// The node as it would be without its table, its image being f32: what sizes and forms are read from.
+LowerNode without_table(const LowerNode& node);
+
+}  // namespace fovea::cpu
