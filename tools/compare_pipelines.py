@@ -12,7 +12,8 @@ each, and the table has medians of milliseconds, stage by stage, and how much lo
 With --folder N, each then classifies N photos at its best speed: images a second, decoding and model on all threads. With
 --folder-seconds S, a way that is too slow for that takes as many of them as it would do in S seconds one by one, and the
 table says how many. MODEL needs MODEL.torch.json beside it and its recipe inside (tools/export_reference.py). A way that
-cannot run is a row that says why. --cache keeps the photos (12 megapixels take seconds to make) for the next run.
+cannot run is a row that says why. --cache keeps the photos (12 megapixels take seconds to make) and what inductor compiled for
+the next run; no way's loading and compiling is in any figure. A line on stderr says how long each model took as a whole.
 """
 import argparse
 import json
@@ -67,8 +68,11 @@ class Way:
             inputs = [{"name": arguments.input_name, "file": str(folder / "zeros.npy")}]
         request = {"model": str(model), "precision": arguments.precision, "batch": 1, "threads": arguments.threads,
                    "inputs": inputs, "outputs": str(outputs), "photo": str(first_photo)}
+        environment = dict(os.environ)
+        if arguments.cache:
+            environment["TORCHINDUCTOR_CACHE_DIR"] = str(arguments.cache.resolve() / "inductor")
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        stderr=subprocess.DEVNULL)
+                                        stderr=subprocess.DEVNULL, env=environment)
         self.library = self.ask({"load": request}).get("loaded", {}).get("library", "")
 
     def ask(self, request):
@@ -207,7 +211,9 @@ def main():
         folder = Path(text)
         photos = make_photos(arguments.cache or folder, sizes, arguments.photos)
         for model in arguments.models:
+            start = time.perf_counter()
             compare(model, photos, arguments, folder, out)
+            print(f"{model.stem}, {arguments.precision}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
     return 0
 
 

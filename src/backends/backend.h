@@ -60,6 +60,10 @@ class Engine {
   /// Does ahead what the first run with inputs of these types would do.
   virtual Result<void> prepare(std::span<const TensorType> inputs) = 0;
 
+  /// From then on run() takes photos as bytes, too, {N, H, W, 3}, in place of the one input, an f32 image of three
+  /// channels: value v of channel c stands for table[256 * c + v]. Not while another call runs. False where it cannot.
+  virtual bool accept_photos(std::span<const float> /*table*/, bool /*channels_first*/) { return false; }
+
   /// The model as a graph, perhaps without the elements of its weights; nullptr where the runtime has none.
   virtual std::shared_ptr<const Graph> model() const { return nullptr; }
 

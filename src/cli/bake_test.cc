@@ -31,6 +31,7 @@ TEST_F(BakeTest, ABakedModelNamesThePhotosAsBefore) {
     ASSERT_EQ(run.code, kDone) << run.err;
     EXPECT_EQ(run.err, "");
     const json after = json::parse(run.out);
+    EXPECT_EQ(after["resize"], "baked");
     ASSERT_EQ(after["top"].size(), 2u);
     for (size_t i = 0; i < 2; ++i) {
       EXPECT_EQ(after["top"][i]["label"], before["top"][i]["label"]);
@@ -59,6 +60,7 @@ TEST_F(BakeTest, WhatIsBakedIsToldAndNotDoneTwice) {
   EXPECT_EQ(inspected.code, kDone) << inspected.err;
   EXPECT_THAT(inspected.out, HasSubstr("baked into the model"));
   EXPECT_THAT(inspected.out, HasSubstr("GMAC"));
+  EXPECT_THAT(fovea({"inspect", path("baked.onnx")}).err, HasSubstr("give --shape photo=1x224x224x3"));
   const Outcome again = fovea({"bake", path("baked.onnx"), "-o", path("twice.onnx")});
   EXPECT_EQ(again.code, kWrongUsage);
   EXPECT_THAT(again.err, HasSubstr("baked already"));

@@ -103,7 +103,8 @@ int classify(const Options& options, Console& console) {
     console.note(fmt::format("{} of {} photos are in {} already", found - list.photos.size(), found, options.resume));
 
   std::ostream& out = sink->out != nullptr ? *sink->out : sink->file;
-  const image::ResizeMode resize = (*classifier)->recipe().transform.mode;
+  const tasks::Recipe& recipe = (*classifier)->recipe();
+  const std::string_view resize = recipe.facts.input.baked ? "baked" : name_of(recipe.transform.mode);
   write_header(out, sink->format);
   std::optional<Progress> progress;
   progress.emplace(console, static_cast<int64_t>(list.photos.size()), "images", options.progress);

@@ -14,16 +14,16 @@ namespace {
 
 using pipeline::Answer;
 
-void write_text(std::ostream& out, const Answer& answer, image::ResizeMode resize) {
+void write_text(std::ostream& out, const Answer& answer, std::string_view resize) {
   const auto& ms = answer.ms;
   out << fmt::format("{}  ({:.1f} ms: decode {:.1f}, preprocess {:.1f} {}, infer {:.1f}, postprocess {:.1f})\n",
-                     printable(answer.photo->name), ms.total(), ms.decode, ms.preprocess, name_of(resize), ms.infer,
+                     printable(answer.photo->name), ms.total(), ms.decode, ms.preprocess, resize, ms.infer,
                      ms.postprocess);
   for (const Prediction& one : *answer.top)
     out << fmt::format("  {:6.2f} %  {}\n", 100 * one.probability, printable(one.label));
 }
 
-void write_json(std::ostream& out, const Answer& answer, image::ResizeMode resize) {
+void write_json(std::ostream& out, const Answer& answer, std::string_view resize) {
   Json top = Json::array();
   for (const Prediction& one : *answer.top)
     top.push_back({{"index", one.index}, {"label", one.label}, {"probability", significant(one.probability, 7)}});
@@ -36,16 +36,16 @@ void write_json(std::ostream& out, const Answer& answer, image::ResizeMode resiz
                           {"preprocess", time(ms.preprocess)},
                           {"infer", time(ms.infer)},
                           {"postprocess", time(ms.postprocess)}}},
-                        {"resize", name_of(resize)}});
+                        {"resize", resize}});
 }
 
-void write_csv(std::ostream& out, const Answer& answer, image::ResizeMode resize) {
+void write_csv(std::ostream& out, const Answer& answer, std::string_view resize) {
   int rank = 0;
   const auto& ms = answer.ms;
   for (const Prediction& one : *answer.top)
     out << fmt::format("{},{},{},{},{:.7g},{:.3f},{:.3f},{:.3f},{:.3f},{}\n", csv_field(answer.photo->name), ++rank,
                        one.index, csv_field(one.label), one.probability, ms.decode, ms.preprocess, ms.infer,
-                       ms.postprocess, name_of(resize));
+                       ms.postprocess, resize);
 }
 
 bool is_answer(const Json& line) {
@@ -72,7 +72,7 @@ void write_header(std::ostream& out, Format format) {
     out << "image,rank,index,label,probability,decode_ms,preprocess_ms,infer_ms,postprocess_ms,resize\n";
 }
 
-void write_answer(std::ostream& out, Format format, const Answer& answer, image::ResizeMode resize) {
+void write_answer(std::ostream& out, Format format, const Answer& answer, std::string_view resize) {
   switch (format) {
     case Format::text: write_text(out, answer, resize); break;
     case Format::json: write_json(out, answer, resize); break;

@@ -14,7 +14,7 @@ namespace fovea::cli {
 /// What comes before the first answer.
 void write_header(std::ostream& out, Format format);
 /// Precondition: answer.top is no error.
-void write_answer(std::ostream& out, Format format, const pipeline::Answer& answer, image::ResizeMode resize);
+void write_answer(std::ostream& out, Format format, const pipeline::Answer& answer, std::string_view resize);
 
 /// The photos that a file of JSON lines has answers for, by the names that it gives them.
 struct EarlierAnswers {

@@ -12,6 +12,7 @@
 #include "cli/flags.h"
 #include "cli/load.h"
 #include "cli/output.h"
+#include "pipeline/input_shapes.h"
 #include "pipeline/random_tensor.h"
 #include "pipeline/stopwatch.h"
 #include "tasks/npy.h"
@@ -56,7 +57,7 @@ Result<Tensor> random_input(const backends::Port& port, std::mt19937_64& generat
   const auto type = port.type.concrete();
   if (!type)
     return invalid_argument("the input \"{}\" is {}: its size is not known", port.name, to_string(port.type))
-        .with_fix(fmt::format("give --shape {}=1x3x224x224", port.name));
+        .with_fix(fmt::format("give --shape {}={}", port.name, pipeline::example_shape(port.type)));
   return pipeline::random_tensor(*type, generator);
 }
 

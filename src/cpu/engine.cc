@@ -23,6 +23,7 @@ struct Engine::Impl {
   std::shared_ptr<Program::Shared> shared;
   std::unique_ptr<Program> program;
   std::vector<ValueId> fed;  // of `graph`
+  bool from_file = false;
   std::mutex mutex;
   std::vector<std::unique_ptr<Context>> idle;
 
@@ -64,6 +65,10 @@ struct Engine::Impl {
       return invalid_argument("{} inputs given, but the model has {}", inputs.size(), fed.size());
     for (size_t i = 0; i < fed.size(); ++i) {
       const Value& declared = graph->value(fed[i]);
+      if (inputs[i].dtype == DType::u8 && shared->bytes) {
+        const auto bytes = passes::byte_type(declared.type, *shared->bytes);
+        if (bytes && accepts(*bytes, inputs[i])) continue;
+      }
       if (!accepts(declared.type, inputs[i]))
         return invalid_argument("the model takes {}, but got {}", to_string(declared.type), to_string(inputs[i]))
             .at("input \"" + declared.name + "\"")
@@ -131,6 +136,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const EngineFile& file, const Engin
                                              const std::function<Result<void>(Graph&)>& adjust) {
   auto impl = std::make_unique<Impl>();
   impl->shared = share(options);
+  impl->from_file = true;
   Loaded loaded = FOVEA_TRY_AT(file.path().string(), load_image(file, impl->shared->weights, impl->shared->options));
   std::vector<std::string> shapes;
   for (const auto& plan : loaded.plans) {
@@ -188,6 +194,14 @@ std::vector<Engine::PlanSummary> Engine::plans() const {
 
 const Graph& Engine::graph() const { return *impl_->graph; }
 std::shared_ptr<const Graph> Engine::shared_graph() const { return impl_->graph; }
+bool Engine::accept_bytes(const Tensor& table, bool channels_first) {
+  if (impl_->from_file || impl_->fed.size() != 1 || !impl_->shared->options.fast_kernels) return false;
+  passes::ByteInput bytes{table, channels_first};
+  if (!passes::byte_type(impl_->graph->value(impl_->fed[0]).type, bytes)) return false;
+  impl_->shared->bytes = std::move(bytes);
+  return true;
+}
+
 int Engine::threads() const { return impl_->shared->options.threads; }
 
 Result<std::vector<Tensor>> Engine::run(std::span<const Tensor> inputs) { return run(inputs, nullptr); }

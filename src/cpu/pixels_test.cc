@@ -1,5 +1,6 @@
 // First convolutions that read the bytes of a photo, beside the reference kernels of the graph as it stands.
 #include <cmath>
+#include <cstring>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -123,6 +124,63 @@ TEST(Pixels, InInt8) {
       }
       EXPECT_LE(other, 2 + want.size() / 500) << c.weight;
     }
+  }
+}
+
+/// The photo as a model that knows nothing of bytes takes it.
+Tensor as_floats(const Tensor& bytes, const Tensor& table, bool channels_first) {
+  const Shape& s = bytes.shape();
+  Tensor t = *Tensor::allocate(DType::f32, channels_first ? Shape{s[0], s[3], s[1], s[2]} : s);
+  const int64_t plane = s[1] * s[2];
+  for (int64_t n = 0; n < s[0]; ++n)
+    for (int64_t p = 0; p < plane; ++p)
+      for (int64_t c = 0; c < s[3]; ++c)
+        t.mutable_view().as<float>()[channels_first ? (n * s[3] + c) * plane + p : (n * plane + p) * s[3] + c] =
+            table.data<float>()[256 * c + bytes.data<uint8_t>()[(n * plane + p) * s[3] + c]];
+  return t;
+}
+
+TEST(Pixels, PhotosMayComeAsBytesWhereTheModelTakesFloats) {
+  Tensor table = *Tensor::allocate(DType::f32, {3, 256});
+  for (int64_t i = 0; i < table.size(); ++i)
+    table.mutable_view().as<float>()[i] = static_cast<float>(i % 256 - 90 - i / 25) / 57.0f;
+  const char* const models[] = {
+      // First layers that look bytes up, and one that cannot.
+      R"(graph (f32[n,3,h,w] image) -> (y) { w = constant f32[8,3,3,3] random(1)
+           c = Conv@11(image, w) {pads=[1, 1, 1, 1], strides=[2, 2]}  y = Relu@14(c) })",
+      R"(graph (f32[n,3,h,w] image) -> (y) { w = constant f32[8,3,3,3] random(1)  m = constant f32[3,1,1] {1, 2, 3}
+           k = constant f32[] {0.5}  s = Sub@14(image, m)  d = Mul@14(s, k)
+           c = Conv@11(d, w) {pads=[1, 1, 1, 1], strides=[2, 2]}  y = Relu@14(c) })",
+      R"(graph (f32[n,3,h,w] image) -> (y) { w = constant f32[8,3,1,1] random(1)  y = Conv@11(image, w) })",
+      R"(graph (f32[n,h,w,3] image) -> (y) { w = constant f32[8,3,2,2] random(1)
+           t = Transpose@13(image) {perm=[0, 3, 1, 2]}  y = Conv@11(t, w) {strides=[2, 2]} })",
+  };
+  const Tensor bytes = photo({2, 17, 22, 3});
+  for (const std::string text : models) {
+    const bool channels_first = text.find("h,w,3") == std::string::npos;
+    for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+      const auto graph = std::make_shared<const Graph>(*parse_graph(text));
+      const auto engine = *Engine::compile(graph, {.threads = 2, .precision = precision});
+      const std::vector<Tensor> photos{bytes}, floats{as_floats(bytes, table, channels_first)};
+      EXPECT_FALSE(engine->run(photos).ok());
+      ASSERT_TRUE(engine->accept_bytes(table, channels_first)) << text;
+      const auto a = engine->run(photos), b = engine->run(floats);
+      ASSERT_TRUE(a.ok() && b.ok()) << text;
+      ASSERT_EQ((*a)[0].type(), (*b)[0].type());
+      EXPECT_EQ(std::memcmp((*a)[0].raw(), (*b)[0].raw(), (*a)[0].bytes()), 0) << text;
+      EXPECT_FALSE(engine->run(std::vector<Tensor>{photo({2, 3, 17, 22})}).ok());
+    }
+  }
+}
+
+TEST(Pixels, WhatIsNoImageOfThatKindTakesNoBytes) {
+  const Tensor table = *Tensor::allocate(DType::f32, {3, 256});
+  for (const char* text :
+       {"graph (f32[n,4,h,w] x) -> (y) { y = Relu@14(x) }", "graph (u8[n,3,h,w] x) -> (y) { y = Cast@13(x) {to=1} }",
+        "graph (f32[n,3] x) -> (y) { y = Relu@14(x) }",
+        "graph (f32[n,3,h,w] x, f32[1] z) -> (y) { y = Add@14(x, z) }"}) {
+    const auto engine = *Engine::compile(std::make_shared<const Graph>(*parse_graph(text)));
+    EXPECT_FALSE(engine->accept_bytes(table, true)) << text;
   }
 }
 

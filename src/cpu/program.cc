@@ -88,7 +88,15 @@ Result<std::shared_ptr<const Program::Segment>> Program::make_segment(std::vecto
     graph_ = std::move(again);
     keep_graph_ = true;
   }
-  passes::Specialised specialised = FOVEA_TRY(passes::specialise(*graph_, inputs, operators_));
+  const auto specialised_graph = [&]() -> Result<passes::Specialised> {
+    const bool bytes = shared_->bytes && depth_ == 0 && inputs.size() == 1 && inputs[0].dtype == DType::u8 &&
+                       graph_->value(passes::fed_inputs(*graph_)[0]).type.dtype == DType::f32;
+    if (!bytes) return passes::specialise(*graph_, inputs, operators_);
+    passes::Operators operators = operators_;
+    const Graph photos = FOVEA_TRY(passes::with_byte_input(*graph_, *shared_->bytes, operators));
+    return passes::specialise(photos, inputs, operators);
+  };
+  passes::Specialised specialised = FOVEA_TRY(specialised_graph());
   if (specialised.stop != kNoNode) {
     segment->blocking = FOVEA_TRY(split(specialised));
     keep_graph_ = true;  // each photo may need another plan

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cpu/plan.h"
+#include "passes/byte_input.h"
 
 namespace fovea::cpu {
 
@@ -20,6 +21,7 @@ class Program {
   struct Shared {
     EngineOptions options;
     WeightStore weights;
+    std::optional<passes::ByteInput> bytes;  // photos that may come in place of the first program's image
   };
   /// Makes the graph of a program again.
   using Remake = std::function<Result<Graph>()>;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "fovea/result.h"
 #include "fovea/tensor.h"
@@ -79,6 +80,8 @@ class Transform {
   static Result<Transform> create(const TransformSpec& spec);
 
   const TransformSpec& spec() const { return spec_; }
+  /// What each byte becomes: 3 * 256 values, by the model's channel first.
+  std::span<const float> values() const { return {table_[0].data(), 3 * 256}; }
 
   /// The size of the model's input for a photo of this size. Error: a side of 0 after rounding (Pillow refuses it,
   /// too).

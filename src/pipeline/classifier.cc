@@ -35,7 +35,12 @@ Result<tasks::Scores> scores_of(std::span<const Tensor> outputs, const tasks::Ou
 
 Classifier::Classifier(std::shared_ptr<backends::Engine> engine, tasks::Recipe recipe, image::Transform transform,
                        int64_t top_k, int64_t batch)
-    : engine_(std::move(engine)), recipe_(std::move(recipe)), transform_(transform), top_k_(top_k), batch_(batch) {}
+    : engine_(std::move(engine)),
+      recipe_(std::move(recipe)),
+      model_{transform, recipe_.facts.input},
+      feeding_(model_),
+      top_k_(top_k),
+      batch_(batch) {}
 
 Result<std::unique_ptr<Classifier>> Classifier::create(std::shared_ptr<backends::Engine> engine, tasks::Recipe recipe,
                                                        const ClassifierOptions& options) {
@@ -48,8 +53,21 @@ Result<std::unique_ptr<Classifier>> Classifier::create(std::shared_ptr<backends:
   const int64_t batch = fixed.value_or(options.batch.value_or(1));
   std::unique_ptr<Classifier> classifier(
       new Classifier(std::move(engine), std::move(recipe), transform, options.top_k, batch));
+  FOVEA_TRY(classifier->feed_bytes_if_accepted());
   if (const auto classes = classifier->recipe_.facts.output.classes) FOVEA_TRY(classifier->settle_labels(*classes));
   return classifier;
+}
+
+/// The rows of a photo as they are resized, without a float tensor in between: the first layer looks them up.
+Result<void> Classifier::feed_bytes_if_accepted() {
+  if (model_.input.dtype != DType::f32) return {};
+  image::TransformSpec spec = model_.transform.spec();
+  if (!engine_->accept_photos(model_.transform.values(), spec.layout == image::Layout::nchw)) return {};
+  spec.layout = image::Layout::nhwc;
+  feeding_.transform = FOVEA_TRY(image::Transform::create(spec));
+  feeding_.input.dtype = DType::u8;
+  feeding_.input.layout = image::Layout::nhwc;
+  return {};
 }
 
 bool Classifier::has_fixed_size() const {
@@ -86,7 +104,7 @@ Result<std::vector<Prediction>> Classifier::rank(std::span<const float> scores, 
 Classifier::Work Classifier::load(const Photo& photo, int threads) const {
   Work work;
   work.answer.photo = &photo;
-  auto loaded = load_photo(photo, transform_, recipe_.facts.input, recipe_.apply_orientation, threads);
+  auto loaded = load_photo(photo, feeding_.transform, feeding_.input, recipe_.apply_orientation, threads);
   if (!loaded.ok()) {
     work.answer.top = std::move(loaded).error();
     return work;
@@ -179,18 +197,20 @@ void Classifier::classify(std::span<const Photo> photos, const std::function<boo
   }
 }
 
-Result<Tensor> Classifier::preprocess(image::ImageView photo) const {
-  const image::Size size = FOVEA_TRY(transform_.output_size(photo.size()));
-  const tasks::InputFacts& input = recipe_.facts.input;
-  Tensor batch = FOVEA_TRY(tasks::allocate_input(input, input.batch.value_or(1), size));
-  auto rows = FOVEA_TRY(tasks::InputRows::create(transform_, batch.mutable_view(), 0, size));
-  FOVEA_TRY(transform_.rows(*image::PhotoReader::of(photo), 0, size.height,
-                            [&rows](int64_t y, const uint8_t* rgb) { rows.write(y, rgb); }));
+Result<Tensor> Classifier::preprocess(image::ImageView photo) const { return preprocess(photo, model_); }
+
+Result<Tensor> Classifier::preprocess(image::ImageView photo, const Feeding& feeding) const {
+  const image::Transform& transform = feeding.transform;
+  const image::Size size = FOVEA_TRY(transform.output_size(photo.size()));
+  Tensor batch = FOVEA_TRY(tasks::allocate_input(feeding.input, feeding.input.batch.value_or(1), size));
+  auto rows = FOVEA_TRY(tasks::InputRows::create(transform, batch.mutable_view(), 0, size));
+  FOVEA_TRY(transform.rows(*image::PhotoReader::of(photo), 0, size.height,
+                           [&rows](int64_t y, const uint8_t* rgb) { rows.write(y, rgb); }));
   return batch;
 }
 
 Result<std::vector<Prediction>> Classifier::classify(image::ImageView photo, int64_t k) {
-  const Tensor batch = FOVEA_TRY(preprocess(photo));
+  const Tensor batch = FOVEA_TRY(preprocess(photo, feeding_));
   const std::vector<Tensor> outputs = FOVEA_TRY(engine_->run(std::span(&batch, 1)));
   const tasks::Scores scores = FOVEA_TRY(scores_of(outputs, recipe_.facts.output));
   FOVEA_TRY(settle_labels(scores.classes));

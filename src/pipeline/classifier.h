@@ -65,8 +65,16 @@ class Classifier {
     bool ready = false;  // decoded and preprocessed; not yet run
   };
 
+  /// How a photo is fed: as the model's input, or as bytes where the engine takes those.
+  struct Feeding {
+    image::Transform transform;
+    tasks::InputFacts input;
+  };
+
   Classifier(std::shared_ptr<backends::Engine> engine, tasks::Recipe recipe, image::Transform transform, int64_t top_k,
              int64_t batch);
+  Result<void> feed_bytes_if_accepted();
+  Result<Tensor> preprocess(image::ImageView photo, const Feeding& feeding) const;
   Work load(const Photo& photo, int threads) const;
   Result<Tensor> batch_of(std::span<Work*> group) const;
   void run_group(std::span<Work*> group);
@@ -77,7 +85,7 @@ class Classifier {
 
   std::shared_ptr<backends::Engine> engine_;
   tasks::Recipe recipe_;
-  image::Transform transform_;
+  Feeding model_, feeding_;  // as the model is, and as it is fed here
   int64_t top_k_;
   int64_t batch_;
 

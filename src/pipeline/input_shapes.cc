@@ -28,6 +28,19 @@ Result<std::pair<std::string, Shape>> parse_input_shape(std::string_view text) {
   return std::pair(std::string(text.substr(0, equals)), std::move(shape));
 }
 
+std::string example_shape(const ValueType& type) {
+  if (!type.shape) return "1x3x224x224";
+  const std::vector<Dim>& shape = *type.shape;
+  const bool image = shape.size() == 4, last = image && shape[3].value == 3 && shape[1].value != 3;
+  const int64_t first_form[] = {1, 3, 224, 224}, last_form[] = {1, 224, 224, 3};
+  std::string text;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    const int64_t usual = !image ? 1 : last ? last_form[d] : first_form[d];
+    text += fmt::format("{}{}", d > 0 ? "x" : "", shape[d].known() ? shape[d].value : usual);
+  }
+  return text;
+}
+
 Result<void> set_input_shapes(Graph& graph, const InputShapes& shapes) {
   return backends::set_input_shapes(graph, shapes);
 }

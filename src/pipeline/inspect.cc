@@ -59,7 +59,7 @@ Result<std::vector<TensorType>> concrete_inputs(const Graph& graph, std::optiona
     const auto concrete = type.concrete();
     if (!concrete)
       return invalid_argument("the input \"{}\" is {}: its size is not known", value.name, to_string(value.type))
-          .with_fix(fmt::format("give --shape {}=1x3x224x224", value.name));
+          .with_fix(fmt::format("give --shape {}={}", value.name, example_shape(value.type)));
     types.push_back(*concrete);
   }
   return types;

@@ -1,5 +1,7 @@
 #include "tasks/model_input.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace fovea::tasks {
@@ -52,6 +54,10 @@ void InputRows::write(int64_t y, const uint8_t* rgb) {
   if (dtype_ == DType::f32) return transform_->normalize_row(rgb, y, size_, static_cast<float*>(place_));
   if (dtype_ == DType::u8) {
     const bool is_rgb = transform_->spec().order == image::ChannelOrder::rgb;
+    if (is_rgb && transform_->spec().layout == image::Layout::nhwc) {
+      std::copy_n(rgb, 3 * size_.width, static_cast<uint8_t*>(place_) + 3 * y * size_.width);
+      return;
+    }
     return scatter<uint8_t>(y, [&](int64_t x, int64_t c) { return rgb[3 * x + (is_rgb ? c : 2 - c)]; });
   }
   transform_->normalize_row(rgb, 0, {1, size_.width}, row_.data());

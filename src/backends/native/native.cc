@@ -63,6 +63,12 @@ class NativeEngine final : public Engine {
   }
 
   Result<void> prepare(std::span<const TensorType> inputs) override { return engine_->prepare(inputs); }
+  bool accept_photos(std::span<const float> table, bool channels_first) override {
+    if (kept_) return false;  // plans that a cache keeps know no recipe
+    return engine_->accept_bytes(
+        Tensor::of({static_cast<int64_t>(table.size()) / 256, 256}, std::vector<float>(table.begin(), table.end())),
+        channels_first);
+  }
   std::shared_ptr<const Graph> model() const override { return engine_->shared_graph(); }
   std::vector<Fact> facts() const override { return facts_; }
 
