@@ -100,16 +100,17 @@ class Way:
         if self.name not in FOVEA:
             seconds = self.ask({"folder": {"photos": [str(photo) for photo in photos]}}).get("folder", {}).get("seconds")
             return seconds and len(photos) / seconds
-        command = [arguments.fovea, "classify", model, *photos, "--topk", "5", "--format", "json", "-v", "--resize",
-                   FOVEA[self.name], "--threads", arguments.threads, "--precision", arguments.precision]
-        start = time.perf_counter()
-        done = subprocess.run([*map(str, command)], capture_output=True, text=True)
-        seconds = time.perf_counter() - start
-        if done.returncode != 0 or len(done.stdout.splitlines()) != len(photos):
-            self.reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "no answers"
+        # The clock starts when the plan is made and what was decoded meanwhile is answered.
+        first = arguments.threads + 2
+        command = [arguments.fovea, "classify", model, *(photos[:1] * first), *photos, "--topk", "5", "--format", "json", "-q",
+                   "--resize", FOVEA[self.name], "--threads", arguments.threads, "--precision", arguments.precision]
+        process = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        times = [time.perf_counter() for _ in process.stdout]
+        error = process.stderr.read().strip()
+        if process.wait() != 0 or len(times) != first + len(photos):
+            self.reason = error.splitlines()[-1] if error else "no answers"
             return None
-        loading = next(float(line.split(" in ")[1].split()[0]) for line in done.stderr.splitlines() if "read and compiled" in line)
-        return len(photos) / (seconds - loading / 1e3)
+        return len(photos) / (times[-1] - times[first - 1])
 
     def stop(self):
         if self.process.poll() is None:

@@ -122,7 +122,7 @@ int classify(const Options& options, Console& console) {
     for (const std::string& note : notes) console.note(note);
     if (answer.top.ok()) {
       write_answer(out, sink->format, answer, resize);
-      if (!options.resume.empty()) out.flush();  // what is answered is kept, whatever happens
+      out.flush();  // what is answered is kept, or read by the next program, whatever happens
       return out && go_on();
     }
     if (answer.model_failed) {
