@@ -209,7 +209,7 @@ bool suits(const LowerNode& node) {
   const kernels::WordKernel* kernel = kernels::bf16_kernel();
   const auto g = conv_geometry(as_f32(node));
   if (kernel == nullptr || node.constant(1) == nullptr || !g || !conv_epilogue(node) || g->in_per_group == 1 ||
-      (node.has(kConvTable) && node.constant(kConvTable) == nullptr))
+      (node.has(kConvTable) && (node.constant(kConvTable) == nullptr || !folds_kernel_row(*g, kFewChannels))))
     return false;
   // Vectors of bf16 are at most twice as fast as those of f32; filtering needs a quarter of the products.
   constexpr double kVectorSpeed = 2;

@@ -180,7 +180,8 @@ StepPtr make_qconv_step(const LowerNode& node) {
   const Tensor* weight = node.constant(1);
   const auto g = weight != nullptr && node.inputs[0].dtype == DType::u8 ? conv_sizes(node) : std::nullopt;
   const int64_t x_zero = node.integer("x_zero", 0);
-  if (!g || x_zero < 0 || x_zero > 255 || (node.has(kQConvTable) && node.constant(kQConvTable) == nullptr))
+  if (!g || x_zero < 0 || x_zero > 255 ||
+      (node.has(kQConvTable) && (node.constant(kQConvTable) == nullptr || !folds_kernel_row(*g, kFewChannels))))
     return nullptr;
   const kernels::WordKernel& kernel = kernels::i8_kernel();
   const int64_t taps = g->shape.taps(), depth = g->in_per_group;
