@@ -67,6 +67,7 @@ struct Range {
   I zero, low, high;
   explicit HWY_INLINE Range(const ByteRange& r)
       : zero(hn::Set(DI(), r.zero)), low(hn::Set(DI(), r.low)), high(hn::Set(DI(), r.high)) {}
+  HWY_INLINE Range(I z, I least, I most) : zero(z), low(least), high(most) {}
   /// Far beyond all bounds lies 2^24: no larger number is converted, and NaN becomes the lowest bound.
   HWY_INLINE I level(F r) const {
     const F far = V::set(16777216.0f);
@@ -88,6 +89,26 @@ void dequantize(const uint8_t* x, int32_t zero, float scale, float* y, int64_t n
   const F s = V::set(scale);
   for_vectors(n, [&](int64_t i, int64_t count) HWY_ATTR {
     store_some(y + i, count, V::mul(hn::ConvertTo(V::D(), hn::Sub(load_bytes(x + i, count), z)), s));
+  });
+}
+
+void quantize_by_columns(const float* x, const float* scales, const int32_t* zeros, uint8_t* y, int64_t rows,
+                         int64_t columns) {
+  for_vectors(columns, [&](int64_t j, int64_t n) HWY_ATTR {
+    const Range range(load_ints(zeros + j, n), hn::Zero(DI()), hn::Set(DI(), 255));
+    const F scale = load_some(scales + j, n, 1.0f);
+    for (int64_t i = j; i < rows * columns; i += columns)
+      store_bytes(y + i, n, range.level(V::div(load_some(x + i, n), scale)));
+  });
+}
+
+void dequantize_by_columns(const uint8_t* x, const int32_t* zeros, const float* scales, float* y, int64_t rows,
+                           int64_t columns) {
+  for_vectors(columns, [&](int64_t j, int64_t n) HWY_ATTR {
+    const I zero = load_ints(zeros + j, n);
+    const F scale = scales != nullptr ? load_some(scales + j, n) : V::set(1.0f);
+    for (int64_t i = j; i < rows * columns; i += columns)
+      store_some(y + i, n, V::mul(hn::ConvertTo(V::D(), hn::Sub(load_bytes(x + i, n), zero)), scale));
   });
 }
 
@@ -148,7 +169,7 @@ HWY_INLINE I load_sums(const float* p, int64_t count) { return hn::NearestInt(lo
 template <class Sum>
 HWY_INLINE void finish(const SumsFinish& f, const Sum* sums, int64_t sums_stride, int64_t rows, int64_t columns,
                        uint8_t* bytes, float* floats, int64_t y_stride) {
-  const Range range(f.range);
+  const Range same(f.range);
   const I residual_zero = hn::Set(DI(), f.residual_zero);
   const F residual_scale = V::set(f.residual_scale), y_factor = V::set(f.y_factor);
   const auto stage = [](const ByteStage& s, F r) HWY_ATTR {
@@ -156,13 +177,19 @@ HWY_INLINE void finish(const SumsFinish& f, const Sum* sums, int64_t sums_stride
     return V::mul(hn::ConvertTo(V::D(), hn::Sub(levels.level(r), levels.zero)), V::set(s.scale));
   };
   const bool has_residual = f.residual_bytes != nullptr || f.residual_floats != nullptr;
+  const bool scaled = f.y_factors != nullptr || f.y_factor != 1;
   for_vectors(columns, [&](int64_t j, int64_t n) HWY_ATTR {
     const I correction = load_ints(f.correction + j, n);
     const F multiplier = load_some(f.multiplier + j, n);
     const F offset = f.offset != nullptr ? load_some(f.offset + j, n) : V::set(0.0f);
+    const I row_factor = f.row_factors != nullptr ? load_ints(f.row_factors + j, n) : hn::Set(DI(), 1);
+    const F factor = f.y_factors != nullptr ? load_some(f.y_factors + j, n) : y_factor;
+    const Range range = f.zeros != nullptr
+                            ? Range(load_ints(f.zeros + j, n), load_ints(f.lows + j, n), load_ints(f.highs + j, n))
+                            : same;
     for (int64_t i = 0; i < rows; ++i) {
       I sum = hn::Add(load_sums(sums + i * sums_stride + j, n), correction);
-      if (f.row_terms != nullptr) sum = hn::Add(sum, hn::Set(DI(), f.row_terms[i]));
+      if (f.row_terms != nullptr) sum = hn::Add(sum, hn::Mul(hn::Set(DI(), f.row_terms[i]), row_factor));
       F r = V::mul(hn::ConvertTo(V::D(), sum), multiplier);
       if (f.offset != nullptr) r = V::add(r, offset);
       if (f.row_stage.scale != 0) r = V::add(stage(f.row_stage, r), load_some(f.row + j, n));
@@ -181,7 +208,7 @@ HWY_INLINE void finish(const SumsFinish& f, const Sum* sums, int64_t sums_stride
       if (floats != nullptr)
         store_some(floats + i * y_stride + j, n, r);
       else
-        store_bytes(bytes + i * y_stride + j, n, range.level(f.y_factor == 1 ? r : V::mul(r, y_factor)));
+        store_bytes(bytes + i * y_stride + j, n, range.level(scaled ? V::mul(r, factor) : r));
     }
   });
 }
@@ -295,6 +322,8 @@ namespace fovea::kernels {
 namespace {
 HWY_EXPORT(quantize);
 HWY_EXPORT(dequantize);
+HWY_EXPORT(quantize_by_columns);
+HWY_EXPORT(dequantize_by_columns);
 HWY_EXPORT(binary);
 HWY_EXPORT(finish_ints);
 HWY_EXPORT(finish_floats);
@@ -313,6 +342,16 @@ void quantize_row(const float* x, float scale, const ByteRange& range, uint8_t* 
 void dequantize_row(const uint8_t* x, int32_t zero, float scale, float* y, int64_t n) {
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(dequantize)(x, zero, scale, y, n);
+}
+void quantize_columns(const float* x, const float* scales, const int32_t* zeros, uint8_t* y, int64_t rows,
+                      int64_t columns) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(quantize_by_columns)(x, scales, zeros, y, rows, columns);
+}
+void dequantize_columns(const uint8_t* x, const int32_t* zeros, const float* scales, float* y, int64_t rows,
+                        int64_t columns) {
+  obey_active_isa();
+  HWY_DYNAMIC_DISPATCH(dequantize_by_columns)(x, zeros, scales, y, rows, columns);
 }
 #if defined(__x86_64__) && defined(FOVEA_AVX512)
 static bool has_vbmi() {
@@ -349,7 +388,7 @@ static void look_up(const SumsFinish& f, int64_t rows, int64_t columns, uint8_t*
 /// Whether the AVX-512 kernel knows all that this one asks for.
 static bool is_plain(const SumsFinish& f, const uint8_t* bytes) {
   return bytes != nullptr && f.bounded && f.activation.kind == ActivationKind::none && f.y_factor == 1 &&
-         f.residual_floats == nullptr && active_isa() == Isa::avx512;
+         f.y_factors == nullptr && f.residual_floats == nullptr && active_isa() == Isa::avx512;
 }
 #endif
 

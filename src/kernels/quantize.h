@@ -18,6 +18,12 @@ struct ByteRange {
 void quantize_row(const float* x, float scale, const ByteRange& range, uint8_t* y, int64_t n);
 /// y[i] = float(x[i] - zero) * scale.
 void dequantize_row(const uint8_t* x, int32_t zero, float scale, float* y, int64_t n);
+/// Rows whose columns have each their own scale (none: 1) and range or zero point: y[r][c] = x[r][c] / scales[c] as a
+/// byte, and y[r][c] = float(x[r][c] - zeros[c]) * scales[c]. Rows lie densely.
+void quantize_columns(const float* x, const float* scales, const int32_t* zeros, uint8_t* y, int64_t rows,
+                      int64_t columns);
+void dequantize_columns(const uint8_t* x, const int32_t* zeros, const float* scales, float* y, int64_t rows,
+                        int64_t columns);
 /// y[i] = table[x[i]]. y may be x.
 void lookup_row(const uint8_t* x, const uint8_t* table, uint8_t* y, int64_t n);
 
@@ -42,10 +48,11 @@ struct ByteStage {
 
 /// What becomes of the sums of a quantised product. Pointers at the first row and column.
 struct SumsFinish {
-  const int32_t* correction = nullptr;  // [columns], added to the sums: the bias, what zero points make
-  const int32_t* row_terms = nullptr;   // [rows], likewise; or nullptr
-  const float* multiplier = nullptr;    // [columns]
-  const float* offset = nullptr;        // [columns], or nullptr
+  const int32_t* correction = nullptr;   // [columns], added to the sums: the bias, what zero points make
+  const int32_t* row_terms = nullptr;    // [rows], likewise; or nullptr
+  const int32_t* row_factors = nullptr;  // [columns], of the row's term; or nullptr: 1
+  const float* multiplier = nullptr;     // [columns]
+  const float* offset = nullptr;         // [columns], or nullptr
   ByteStage row_stage, inner_stage;
   const float* row = nullptr;  // [columns], added behind row_stage
   const uint8_t* residual_bytes = nullptr;
@@ -56,7 +63,10 @@ struct SumsFinish {
   bool residual_last = false;
   Activation activation;
   float y_factor = 1;
+  const float* y_factors = nullptr;  // [columns], in place of y_factor; or nullptr
   ByteRange range;
+  /// [columns] each, in place of `range`; all or none. Within -256 and 255, low at most high, both bytes.
+  const int32_t *zeros = nullptr, *lows = nullptr, *highs = nullptr;
   const uint8_t* table = nullptr;  // [256], for bytes
   /// No real number that is rounded is as large as 2^31: conversions need no care.
   bool bounded = false;

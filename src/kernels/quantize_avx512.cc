@@ -38,7 +38,7 @@ FOVEA_VECTOR_INLINE __m512i load_sum(__mmask16 mask, const float* p) {
 /// Constants of one stretch of 16 columns.
 struct Column {
   __mmask16 mask;
-  __m512i correction;
+  __m512i correction, row_factor;
   __m512 multiplier, offset, row;
 };
 
@@ -60,18 +60,37 @@ struct Stage {
 /// each row costs as much as a product of few numbers.
 template <bool kInner, bool kResidual>
 struct Usual {
-  static constexpr bool terms = false, offset = false, row = false, inner = kInner, residual = kResidual;
+  static constexpr bool terms = false, factors = false, offset = false, row = false, levels = false;
+  static constexpr bool inner = kInner, residual = kResidual;
 };
 struct Any {
-  bool terms, offset, row, inner, residual;
+  bool terms, factors, offset, row, levels, inner, residual;
+};
+
+/// How 32 columns are rounded, in the order of the packed numbers.
+struct Levels {
+  __m512i zero, low, high;
+  FOVEA_VECTOR_INLINE explicit Levels(const ByteRange& r)
+      : zero(_mm512_set1_epi16(static_cast<short>(r.zero))),
+        low(_mm512_set1_epi8(static_cast<char>(r.low))),
+        high(_mm512_set1_epi8(static_cast<char>(r.high))) {}
+  /// Of f's columns from `at` on.
+  FOVEA_VECTOR_INLINE Levels(const SumsFinish& f, int64_t at, __mmask16 left, __mmask16 right) {
+    const auto packed = [&](const int32_t* p) __attribute__((always_inline)) {
+      return _mm512_packs_epi32(_mm512_maskz_loadu_epi32(left, p + at),
+                                _mm512_maskz_loadu_epi32(right, p + at + kLanes));
+    };
+    const __m512i least = packed(f.lows), most = packed(f.highs);
+    zero = packed(f.zeros);
+    low = _mm512_packus_epi16(least, least);
+    high = _mm512_packus_epi16(most, most);
+  }
 };
 
 template <class Has, class Sum>
 FOVEA_VECTOR_INLINE void finish(const Has& has, const SumsFinish& f, const Sum* sums, int64_t sums_stride, int64_t rows,
                                 int64_t columns, uint8_t* y, int64_t y_stride) {
-  const __m512i zero = _mm512_set1_epi16(static_cast<short>(f.range.zero));
-  const __m512i low = _mm512_set1_epi8(static_cast<char>(f.range.low)),
-                high = _mm512_set1_epi8(static_cast<char>(f.range.high));
+  const Levels same(f.range);
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   const Stage row_stage(f.row_stage), inner_stage(f.inner_stage);
   const __m512i residual_zero = _mm512_set1_epi32(f.residual_zero);
@@ -83,16 +102,22 @@ FOVEA_VECTOR_INLINE void finish(const Has& has, const SumsFinish& f, const Sum* 
     for (int64_t k = 0; k < 2; ++k) {
       const int64_t at = j + k * kLanes;
       const __mmask16 mask = lanes(columns - at);
-      column[k] = {mask, _mm512_maskz_loadu_epi32(mask, f.correction + at),
+      column[k] = {mask,
+                   _mm512_maskz_loadu_epi32(mask, f.correction + at),
+                   has.factors ? _mm512_maskz_loadu_epi32(mask, f.row_factors + at) : _mm512_set1_epi32(1),
                    _mm512_maskz_loadu_ps(mask, f.multiplier + at),
                    has.offset ? _mm512_maskz_loadu_ps(mask, f.offset + at) : _mm512_setzero_ps(),
                    has.row ? _mm512_maskz_loadu_ps(mask, f.row + at) : _mm512_setzero_ps()};
     }
+    const Levels range = has.levels ? Levels(f, j, column[0].mask, column[1].mask) : same;
     const auto mask = static_cast<__mmask32>(column[0].mask | static_cast<uint32_t>(column[1].mask) << 16);
     const auto levels = [&](int64_t i, int k) __attribute__((always_inline)) {
       const Column& c = column[k];
       __m512i sum = _mm512_add_epi32(load_sum(c.mask, sums + i * sums_stride + j + k * kLanes), c.correction);
-      if (has.terms) sum = _mm512_add_epi32(sum, _mm512_set1_epi32(f.row_terms[i]));
+      if (has.terms) {
+        const __m512i term = _mm512_set1_epi32(f.row_terms[i]);
+        sum = _mm512_add_epi32(sum, has.factors ? _mm512_mullo_epi32(term, c.row_factor) : term);
+      }
       __m512 r = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), c.multiplier);
       if (has.offset) r = _mm512_add_ps(r, c.offset);
       if (has.row) r = _mm512_add_ps(row_stage(r), c.row);
@@ -108,8 +133,8 @@ FOVEA_VECTOR_INLINE void finish(const Has& has, const SumsFinish& f, const Sum* 
       const int64_t next = i + 1 < rows ? i + 1 : i;
       const __m512i upper = _mm512_packs_epi32(levels(i, 0), levels(i, 1));
       const __m512i lower = _mm512_packs_epi32(levels(next, 0), levels(next, 1));
-      __m512i bytes = _mm512_packus_epi16(_mm512_adds_epi16(upper, zero), _mm512_adds_epi16(lower, zero));
-      bytes = _mm512_min_epu8(_mm512_max_epu8(bytes, low), high);
+      __m512i bytes = _mm512_packus_epi16(_mm512_adds_epi16(upper, range.zero), _mm512_adds_epi16(lower, range.zero));
+      bytes = _mm512_min_epu8(_mm512_max_epu8(bytes, range.low), range.high);
       if (f.table != nullptr) bytes = table(bytes);
       bytes = _mm512_permutexvar_epi32(order, bytes);  // each lane held four columns of each quarter
       _mm256_mask_storeu_epi8(y + i * y_stride + j, mask, _mm512_castsi512_si256(bytes));
@@ -122,9 +147,9 @@ FOVEA_VECTOR_INLINE void finish(const Has& has, const SumsFinish& f, const Sum* 
 template <class Sum>
 void finish_any(const SumsFinish& f, const Sum* sums, int64_t sums_stride, int64_t rows, int64_t columns, uint8_t* y,
                 int64_t y_stride) {
-  const Any has{f.row_terms != nullptr, f.offset != nullptr, f.row_stage.scale != 0, f.inner_stage.scale != 0,
-                f.residual_bytes != nullptr};
-  if (has.terms || has.offset || has.row)
+  const Any has{f.row_terms != nullptr, f.row_factors != nullptr, f.offset != nullptr,        f.row_stage.scale != 0,
+                f.zeros != nullptr,     f.inner_stage.scale != 0, f.residual_bytes != nullptr};
+  if (has.terms || has.offset || has.row || has.levels)
     finish(has, f, sums, sums_stride, rows, columns, y, y_stride);
   else if (has.residual && has.inner)
     finish(Usual<true, true>(), f, sums, sums_stride, rows, columns, y, y_stride);

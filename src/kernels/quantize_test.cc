@@ -75,6 +75,30 @@ TEST(Quantize, DequantisesLooksUpAndSums) {
   }
 }
 
+TEST(Quantize, ColumnsWithTheirOwnScales) {
+  for (const int64_t columns : kLengths) {
+    const int64_t rows = 3, n = rows * columns;
+    const std::vector<float> x = random_floats(n, 60), spread = random_floats(columns, 1);
+    const std::vector<uint8_t> bytes = random_bytes(n);
+    const std::vector<int32_t> zeros = random_ints(columns, 255);
+    std::vector<int32_t> valid(zeros);
+    for (int32_t& z : valid) z = std::abs(z);
+    std::vector<float> scales(spread);
+    for (float& s : scales) s = std::fabs(s) + 0.1f;
+    std::vector<uint8_t> y(static_cast<size_t>(n));
+    std::vector<float> real(y.size()), centred(y.size());
+    quantize_columns(x.data(), scales.data(), valid.data(), y.data(), rows, columns);
+    dequantize_columns(bytes.data(), valid.data(), scales.data(), real.data(), rows, columns);
+    dequantize_columns(bytes.data(), valid.data(), nullptr, centred.data(), rows, columns);
+    for (size_t i = 0; i < y.size(); ++i) {
+      const size_t c = i % static_cast<size_t>(columns);
+      ASSERT_EQ(int{y[i]}, level(x[i] / scales[c], {valid[c], 0, 255}));
+      ASSERT_EQ(real[i], static_cast<float>(bytes[i] - valid[c]) * scales[c]);
+      ASSERT_EQ(centred[i], static_cast<float>(bytes[i] - valid[c]));
+    }
+  }
+}
+
 TEST(Quantize, RowsAreSummedAndTheLargestFound) {
   for (const int64_t channels : kLengths) {
     const int64_t rows = 5;
@@ -151,7 +175,9 @@ TEST(Quantize, SumsAndProductsOfOperandsOfEveryKind) {
 
 /// What finish_sums says, number by number.
 float finished(const SumsFinish& f, int32_t sum, int64_t i, int64_t j) {
-  float r = static_cast<float>(sum + f.correction[j] + (f.row_terms ? f.row_terms[i] : 0)) * f.multiplier[j];
+  float r = static_cast<float>(sum + f.correction[j] +
+                               (f.row_terms ? f.row_terms[i] * (f.row_factors ? f.row_factors[j] : 1) : 0)) *
+            f.multiplier[j];
   if (f.offset) r = r + f.offset[j];
   const auto stage = [](const ByteStage& s, float v) {
     return static_cast<float>(level(v, s.range) - s.range.zero) * s.scale;
@@ -185,11 +211,21 @@ TEST(Quantize, FinishesSumsInEveryForm) {
         const std::vector<float> offset = random_floats(columns, 20), row = random_floats(columns, 30),
                                  floats = random_floats(rows * stride, 20);
         const std::vector<uint8_t> residual = random_bytes(rows * stride);
+        const std::vector<int32_t> row_factors = random_ints(columns, 200);
+        std::vector<int32_t> zeros, lows, highs;
+        for (int32_t j = 0; j < columns; ++j) {
+          zeros.push_back(j * 37 % 256);
+          lows.push_back(j % 3 == 0 ? zeros.back() : 0);
+          highs.push_back(j % 4 == 0 ? std::max(lows.back(), 200) : 255);
+        }
         SumsFinish f;
         f.correction = correction.data();
         f.multiplier = multiplier.data();
         f.range = {9, form & 1 ? 9 : 0, form & 1 ? 220 : 255};
         if (form & 1) f.row_terms = terms.data();
+        if (form % 4 == 3) f.row_factors = row_factors.data();
+        if (form % 11 < 4) f.zeros = zeros.data(), f.lows = lows.data(), f.highs = highs.data();
+        if (form % 13 == 2) f.y_factors = offset.data();
         if (form & 2) f.offset = offset.data();
         if (form & 4) f.row = row.data(), f.row_stage = {{100, 0, 255}, 0.9f};
         if (form & 8) f.inner_stage = {{30, 30, 255}, 1.3f};
@@ -215,7 +251,10 @@ TEST(Quantize, FinishesSumsInEveryForm) {
               continue;
             }
             const float r = finished(f, sums[at], i, j);
-            const int32_t y = level(f.y_factor == 1 ? r : r * f.y_factor, f.range);
+            const auto n = static_cast<size_t>(j);
+            const ByteRange range = f.zeros ? ByteRange{zeros[n], lows[n], highs[n]} : f.range;
+            const float factor = f.y_factors ? f.y_factors[j] : f.y_factor;
+            const int32_t y = level(f.y_factors || factor != 1 ? r * factor : r, range);
             ASSERT_EQ(reals[at], r) << "form " << form;
             ASSERT_EQ(int{bytes[at]}, f.table ? int{table[static_cast<size_t>(y)]} : y) << "form " << form;
           }

@@ -214,9 +214,9 @@ constexpr Entry kEntries[] = {
     {"fovea", "MaxPool", 1, 1, 1, 1, 1, 1, parse_fovea_max_pool},
     {"fovea", "QAveragePool", 1, 1, 1, 1, 1, 1, parse_fovea_qaverage_pool},
     {"fovea", "QBinary", 1, 1, 2, 2, 1, 1, parse_fovea_qbinary},
-    {"fovea", "QConv", 1, 1, 2, 11, 1, 1, parse_fovea_qconv},
+    {"fovea", "QConv", 1, 1, 2, 15, 1, 1, parse_fovea_qconv},
     {"fovea", "QLookup", 1, 1, 2, 2, 1, 1, parse_fovea_qlookup},
-    {"fovea", "QMatMul", 1, 1, 2, 10, 1, 1, parse_fovea_qmatmul},
+    {"fovea", "QMatMul", 1, 1, 2, 14, 1, 1, parse_fovea_qmatmul},
     {"fovea", "QMean", 1, 1, 1, 1, 1, 1, parse_fovea_qmean},
     {"fovea", "Rope", 1, 1, 3, 3, 1, 1, parse_fovea_rope},
 };

@@ -45,10 +45,10 @@ struct FoveaConv final : Operator {
       : conv(std::move(c)), epilogue(std::move(e)), expand(std::move(first)) {}
 
   Result<Types> infer(const Inputs& in) const override {
-    if (in.has(6)) {
+    if (in.has(kConvPixels)) {
       FOVEA_TRY(expect_dtype(in, 0, kU8));
-      FOVEA_TRY(expect_dtype(in, 6, kF32));
-      FOVEA_TRY(expect_table(in, 0, 6));
+      FOVEA_TRY(expect_dtype(in, kConvPixels, kF32));
+      FOVEA_TRY(expect_shape(in, kConvPixels, Shape{in.shape(0).back(), 256}));
       if (expand) return invalid_model("a table and a pointwise convolution in front");
     } else {
       FOVEA_TRY(expect_dtype(in, 0, kF32));
@@ -84,7 +84,8 @@ struct FoveaConv final : Operator {
       FOVEA_TRY(expand->compute(args, results));
       return convolve(image.view(), in, out);
     }
-    if (in.size() > 6 && in[6].data != nullptr) return convolve(FOVEA_TRY(looked_up(in[0], in[6])).view(), in, out);
+    if (in.size() > kConvPixels && in[kConvPixels].data != nullptr)
+      return convolve(FOVEA_TRY(looked_up(in[0], in[kConvPixels])).view(), in, out);
     return convolve(in[0], in, out);
   }
 

@@ -85,6 +85,19 @@ Result<TensorType> QEpilogue::infer(const Inputs& in, Shape y) const {
     FOVEA_TRY(expect_same_dtype(in, 0, kXZero));
     if (element_count(in.shape(kXZero)) != 1) return invalid_model("the zero point of x must be one number");
   }
+  for (const size_t i : {kWZeros, kXZeros, kYLevels})
+    if (in.has(i)) FOVEA_TRY(expect_dtype(in, i, kSum));
+  if (in.has(kWZeros)) FOVEA_TRY(expect_shape(in, kWZeros, columns));
+  if (in.has(kXZeros)) FOVEA_TRY(expect_shape(in, kXZeros, Shape{in.shape(0).empty() ? 1 : in.shape(0).back()}));
+  if (in.has(kYLevels)) {
+    FOVEA_TRY(expect_shape(in, kYLevels, Shape{3, columns[0]}));
+    if (output != DType::u8 && output != DType::i8)
+      return invalid_model("levels of columns are for an output of bytes");
+  }
+  if (in.has(kYFactors)) {
+    FOVEA_TRY(expect_dtype(in, kYFactors, kSingle));
+    FOVEA_TRY(expect_shape(in, kYFactors, columns));
+  }
   if (in.has(kTable)) {
     constexpr DType kUnsigned[] = {DType::u8};
     FOVEA_TRY(expect_dtype(in, kTable, kUnsigned));
@@ -95,7 +108,14 @@ Result<TensorType> QEpilogue::infer(const Inputs& in, Shape y) const {
   return TensorType{output, std::move(y)};
 }
 
-int32_t QEpilogue::zero_of_x(Args in) const { return given(in, kXZero) ? byte_at(in[kXZero], 0) : x_zero; }
+int32_t QEpilogue::zero_of_x(Args in, int64_t channel) const {
+  if (given(in, kXZeros)) return in[kXZeros].as<int32_t>()[channel];
+  return given(in, kXZero) ? byte_at(in[kXZero], 0) : x_zero;
+}
+
+int32_t QEpilogue::zero_of_w(Args in, int64_t column) const {
+  return given(in, kWZeros) ? in[kWZeros].as<int32_t>()[column] : w_zero;
+}
 
 Result<void> QEpilogue::apply(const int32_t* sums, int64_t columns, Args in, const MutableView& y) const {
   const int64_t size = y.size();
@@ -135,12 +155,22 @@ Result<void> QEpilogue::apply(const int32_t* sums, int64_t columns, Args in, con
   }
   FOVEA_TRY(fused.apply(residual.raw() ? residual.view() : TensorView{}, real.mutable_view()));
   const auto* table = given(in, kTable) ? in[kTable].as<uint8_t>() : nullptr;
+  const auto* levels = given(in, kYLevels) ? in[kYLevels].as<int32_t>() : nullptr;
+  const auto* factors = given(in, kYFactors) ? in[kYFactors].as<float>() : nullptr;
+  const int32_t least = output == DType::i8 ? -128 : 0, most = least + 255;
   for (int64_t i = 0; i < size; ++i) {
     if (output == DType::f32) {
       y.as<float>()[i] = r[i];
       continue;
     }
-    const int32_t level = requantise(y_factor == 1 ? r[i] : r[i] * y_factor, y_zero, low, high);
+    const int64_t n = i % columns;
+    if (factors != nullptr)
+      r[i] = r[i] * factors[n];
+    else if (y_factor != 1)
+      r[i] = r[i] * y_factor;
+    const auto stored = [&](int64_t k) { return std::clamp(levels[k * columns + n], k == 0 ? -256 : least, most); };
+    const int32_t level = levels != nullptr ? requantise(r[i], stored(0), stored(1), std::max(stored(1), stored(2)))
+                                            : requantise(r[i], y_zero, low, high);
     set_byte(y, i, table ? table[level] : level);
   }
   return {};

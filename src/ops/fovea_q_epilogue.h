@@ -14,6 +14,10 @@
 //
 // level(r, k) is clamp(round_half_even(r) + k_zero, k_low, k_high): a quantisation between the product and a sum behind
 // it, which the graph asks for.
+// Zero points that differ, as i32: of w for each column (input 10, in place of w_zero), of x for each of its channels
+// (input 11, convolutions alone, in place of x_zero). The result may be quantised differently for each column: input 12
+// {3, columns} holds y_zero, low and high then, input 13 {columns} y_factor, which multiplies always then.
+//
 // Where x_scale is computed (input 8, one f32), the multiplier is multiplied by it first, x_scale * multiplier[n]
 // rounded to float; x_zero is input 9 then, one byte of x's type.
 //
@@ -49,7 +53,13 @@ struct QEpilogue {
     kRow = 6,
     kTable = 7,
     kXScale = 8,
-    kXZero = 9
+    kXZero = 9,
+    kWZeros = 10,
+    kXZeros = 11,
+    kYLevels = 12,
+    kYFactors = 13,
+    kPixels = 14,  // of QConv alone: what bytes of a photo mean, u8 {channels, 256}
+    kOperands = 15
   };
 
   /// Attributes "output" ("u8", "i8", "f32", "i32"), "x_zero", "w_zero", "y_zero", "low", "high", "residual_zero",
@@ -58,8 +68,10 @@ struct QEpilogue {
   static Result<QEpilogue> parse(Attributes& attributes);
   /// Checks the dtypes of all operands, and shapes from the third on. `y`: the product's shape, channels last.
   Result<TensorType> infer(const Inputs& in, Shape y) const;
-  /// The zero point of x, from its attribute or operand.
-  int32_t zero_of_x(Args in) const;
+  /// The zero point of a channel of x, from its attribute or operand.
+  int32_t zero_of_x(Args in, int64_t channel = 0) const;
+  /// The zero point of a column of w, likewise.
+  int32_t zero_of_w(Args in, int64_t column) const;
   /// sums: {rows, columns}, without the bias.
   Result<void> apply(const int32_t* sums, int64_t columns, Args in, const MutableView& y) const;
 };

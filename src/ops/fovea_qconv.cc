@@ -15,7 +15,6 @@ namespace fovea::ops {
 namespace {
 
 constexpr DType kU8[] = {DType::u8};
-constexpr size_t kPixelTable = 10;
 
 struct FoveaQConv final : Operator {
   WindowAttributes window;
@@ -33,18 +32,18 @@ struct FoveaQConv final : Operator {
     FOVEA_TRY(expect_rank(in, 0, 4));
     const ConvGeometry geometry = FOVEA_TRY(resolve(in.shape(0), in.shape(1)));
     const Shape y = geometry.output();
-    if (in.has(kPixelTable)) {
+    if (in.has(QEpilogue::kPixels)) {
       FOVEA_TRY(expect_dtype(in, 0, kU8));
-      FOVEA_TRY(expect_dtype(in, kPixelTable, kU8));
-      FOVEA_TRY(expect_table(in, 0, kPixelTable));
+      FOVEA_TRY(expect_dtype(in, QEpilogue::kPixels, kU8));
+      FOVEA_TRY(expect_shape(in, QEpilogue::kPixels, Shape{in.shape(0).back(), 256}));
     }
     return Types{FOVEA_TRY(epilogue.infer(in, {y[0], y[2], y[3], y[1]}))};
   }
 
   Result<void> compute(Args in, Outs out) const override {
     if (out[0].size() == 0) return {};
-    const bool looks_up = in.size() > kPixelTable && in[kPixelTable].data != nullptr;
-    const Tensor image = looks_up ? FOVEA_TRY(looked_up(in[0], in[kPixelTable])) : Tensor();
+    const bool looks_up = in.size() > QEpilogue::kPixels && in[QEpilogue::kPixels].data != nullptr;
+    const Tensor image = looks_up ? FOVEA_TRY(looked_up(in[0], in[QEpilogue::kPixels])) : Tensor();
     const TensorView from = looks_up ? image.view() : in[0];
     const ConvGeometry geometry = FOVEA_TRY(resolve(in[0].shape, in[1].shape));
     const int64_t channels = geometry.in_channels(), columns = geometry.out_channels();
@@ -54,12 +53,13 @@ struct FoveaQConv final : Operator {
     for (int64_t n = 0; n < geometry.batch; ++n)
       for (int64_t c = 0; c < channels; ++c)
         for (int64_t p = 0; p < pixels; ++p)
-          *to++ =
-              static_cast<uint64_t>(int64_t{byte_at(from, (n * pixels + p) * channels + c)} - epilogue.zero_of_x(in));
+          *to++ = static_cast<uint64_t>(int64_t{byte_at(from, (n * pixels + p) * channels + c)} -
+                                        epilogue.zero_of_x(in, c));
     Tensor w = FOVEA_TRY(Tensor::allocate(DType::u64, {in[1].size()}));
     to = w.mutable_view().as<uint64_t>();
+    const int64_t weights = in[1].size() / columns;  // of a column
     for (int64_t i = 0; i < in[1].size(); ++i)
-      *to++ = static_cast<uint64_t>(int64_t{byte_at(in[1], i)} - epilogue.w_zero);
+      *to++ = static_cast<uint64_t>(int64_t{byte_at(in[1], i)} - epilogue.zero_of_w(in, i / weights));
 
     const Convolver<uint64_t> convolver(geometry);
     Tensor plane = FOVEA_TRY(Tensor::allocate(DType::u64, {convolver.plane()}));

@@ -11,10 +11,12 @@
 namespace fovea::ops {
 namespace {
 
-Result<Tensor> centred(const TensorView& x, int32_t zero) {
+/// zero(i): the zero point of element i.
+template <class Zero>
+Result<Tensor> centred(const TensorView& x, Zero zero) {
   Tensor wide = FOVEA_TRY(Tensor::allocate(DType::u64, Shape(x.shape.begin(), x.shape.end())));
   auto* to = wide.mutable_view().as<uint64_t>();
-  for (int64_t i = 0; i < x.size(); ++i) to[i] = static_cast<uint64_t>(int64_t{byte_at(x, i)} - zero);
+  for (int64_t i = 0; i < x.size(); ++i) to[i] = static_cast<uint64_t>(int64_t{byte_at(x, i)} - zero(i));
   return wide;
 }
 
@@ -43,8 +45,10 @@ struct FoveaQMatMul final : Operator {
   Result<void> compute(Args in, Outs out) const override {
     if (out[0].size() == 0) return {};
     const MatMulGeometry g = FOVEA_TRY(resolve_matmul(in[0].shape, right(in[1].shape)));
-    const Tensor a = FOVEA_TRY(centred(in[0], epilogue.zero_of_x(in)));
-    Tensor b = FOVEA_TRY(centred(in[1], epilogue.w_zero));
+    const int64_t inner = in[1].shape.back();
+    const Tensor a = FOVEA_TRY(centred(in[0], [&](int64_t) { return epilogue.zero_of_x(in); }));
+    Tensor b = FOVEA_TRY(
+        centred(in[1], [&](int64_t i) { return epilogue.zero_of_w(in, transpose_b ? i / inner : i % inner); }));
     if (transpose_b) b = FOVEA_TRY(transposed<uint64_t>(b));
     Tensor product = FOVEA_TRY(Tensor::allocate(DType::u64, {g.rows, g.columns}));
     Tensor sums = FOVEA_TRY(Tensor::allocate(DType::i32, {out[0].size()}));

@@ -5,6 +5,10 @@
 
 namespace fovea::ops {
 
+/// The input of fovea.Conv that says what bytes of a photo mean, f32 {channels, 256}; of fovea.QConv it is
+/// QEpilogue::kPixels.
+inline constexpr size_t kConvPixels = 6;
+
 /// Checks that input `table` is {256}, or {channels, 256} for the last axis of input `x`.
 Result<void> expect_table(const Inputs& in, size_t x, size_t table);
 

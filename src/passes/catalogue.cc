@@ -23,6 +23,8 @@ constexpr Pass kOnce[] = {
     {"fuse_gelu", "x * 0.5 * (1 + erf(x / sqrt 2)) -> Gelu(x)", "while the formula stands as it was exported",
      fuse_gelu},
     {"fuse_swish", "x * sigmoid(x) -> Swish(x)", "while the formula stands as it was exported", fuse_swish},
+    {"turn_weights", "Transpose(DequantizeLinear(W)) -> DequantizeLinear(W^T)",
+     "before narrow_weights, which has no look at products of bytes", turn_weights},
     {"narrow_weights", "MatMul(A, DequantizeLinear(W)), MatMul(A, Cast(W)) -> fovea.MatMul(A, W)",
      "last: no other pass of this stage knows fovea.MatMul", narrow_weights},
 };

@@ -29,6 +29,7 @@ Outcome lower_linear(Graph&, NodeId);
 Outcome move_dequantize(Graph&, NodeId);
 Outcome narrow_weights(Graph&, NodeId);
 Outcome remove_identity(Graph&, NodeId);
+Outcome turn_weights(Graph&, NodeId);
 Outcome unsigned_bytes(Graph&, NodeId);
 int widen_halves(Graph&);
 

@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "ops/evaluate.h"
+#include "ops/fovea_q_epilogue.h"
+#include "ops/lookup.h"
 #include "passes/catalogue.h"
 #include "passes/rewrite.h"
 
@@ -21,7 +23,6 @@ constexpr std::string_view kElementwise[] = {
 constexpr int kDeepest = 16;
 constexpr int64_t kMostChannels = 4;
 /// Where the products of convolutions have their tables.
-constexpr size_t kConvTable = 6, kQConvTable = 10;
 
 bool has(const Node& node, size_t i) { return i < node.inputs.size() && node.inputs[i] != kNoValue; }
 
@@ -122,7 +123,7 @@ Outcome fuse_pixels(Graph& graph, NodeId id) {
   const Node& conv = graph.node(id);
   const bool quantised = conv.is("QConv", "fovea");
   if (!quantised && !conv.is("Conv", "fovea")) return no_match();
-  const size_t place = quantised ? kQConvTable : kConvTable;
+  const size_t place = quantised ? size_t{ops::QEpilogue::kPixels} : ops::kConvPixels;
   ValueId image = conv.inputs[0];
   const auto shape = shape_of(graph, image);
   if (!shape || shape->size() != 4 || shape->back() > kMostChannels || has(conv, place)) return no_match();

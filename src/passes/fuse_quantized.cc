@@ -6,6 +6,7 @@
 // two levels may take the other one.
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "ops/fovea_q_epilogue.h"
 #include "passes/catalogue.h"
@@ -28,20 +29,30 @@ Node fused_node(const Node& from, std::string_view type) {
   return node;
 }
 
+bool alike(const std::vector<int32_t>& zeros) {
+  return std::ranges::all_of(zeros, [&](int32_t z) { return z == zeros[0]; });
+}
+
 /// Says in the node how its result is quantised.
 void set_output(Node& node, const Quantisation& q) {
   node.attributes["output"] = std::string(q.dtype == DType::u8 ? "u8" : "i8");
-  node.attributes["y_zero"] = int64_t{q.zero[0]};
+  if (q.per_tensor()) node.attributes["y_zero"] = int64_t{q.zero[0]};
+}
+
+/// The levels of two bounds in front of a quantisation, for its scale and zero point `n`.
+std::pair<int32_t, int32_t> levels_of(const Quantisation& q, size_t n, std::pair<double, double> bounds) {
+  const int32_t low = q.dtype == DType::u8 ? 0 : -128, high = low + 255;
+  const auto level = [&](double v) {
+    return ops::requantise(static_cast<float>(v) / q.scale[n], q.zero[n], low, high);
+  };
+  return {level(bounds.first), std::max(level(bounds.second), level(bounds.first))};
 }
 
 /// Narrows the bounds of a quantised result to those of a function in front of the quantisation.
-void set_bounds(Node& node, const Quantisation& q, double least, double most) {
-  const int32_t low = q.dtype == DType::u8 ? 0 : -128, high = low + 255;
-  const auto level = [&](double v) {
-    return int64_t{ops::requantise(static_cast<float>(v) / q.scale[0], q.zero[0], low, high)};
-  };
-  node.attributes["low"] = level(least);
-  node.attributes["high"] = std::max(level(most), level(least));
+void set_bounds(Node& node, const Quantisation& q, std::pair<double, double> bounds) {
+  const auto [low, high] = levels_of(q, 0, bounds);
+  node.attributes["low"] = int64_t{low};
+  node.attributes["high"] = int64_t{high};
 }
 
 /// Relu or Clip as two bounds; nullopt for anything else.
@@ -72,11 +83,11 @@ class ProductFusion {
   /// `quantize` is the QuantizeLinear behind the product, or kNoNode.
   ProductFusion(Graph& graph, NodeId product, NodeId quantize)
       : graph_(graph), node_(graph.node(product)), last_(quantize == kNoNode ? product : quantize) {
-    if (quantize != kNoNode) y_ = quantiser(graph, quantize);
+    if (quantize != kNoNode) y_ = any_quantiser(graph, quantize);
   }
 
   Outcome run() {
-    auto a = dequantised_tensor(graph_, node_.inputs[0]);
+    auto a = dequantised(graph_, node_.inputs[0]);
     dynamic_ = dequantised_dynamically(graph_, node_.inputs[0]);
     // A computed scale is multiplied in when it is known.
     if (dynamic_) a = Dequantised{dynamic_->source, {DType::u8, {1.0f}, {0}, 0}};
@@ -89,35 +100,60 @@ class ProductFusion {
     columns_ = shape->back();
     if (!b->q.per_tensor() && b->q.axis != column_axis(conv, *shape_of(graph_, b->source)))
       return refused("the weights' scales do not go with the columns");
-    if (std::ranges::any_of(b->q.zero, [&](int32_t z) { return z != b->q.zero[0]; }))
-      return refused("zero points of weights that differ");
-    if (y_ && y_->scale[0] <= 0) return refused("a negative scale");
+    if (!alike(b->q.zero) && graph_.constant(b->source) == nullptr)
+      return refused("zero points of a computed operand that differ");
+    if (!a->q.per_tensor() && !sums_one_channel(*a)) return refused("scales for channels that are summed");
+    if (y_ && std::ranges::any_of(y_->scale, [](float s) { return s <= 0; })) return refused("a negative scale");
+    if (y_ && !y_->per_tensor()) {
+      if (y_->axis != static_cast<int64_t>(shape->size()) - 1 || y_->dtype != DType::u8)
+        return refused("the result's scales do not go with the columns");
+      if (has(node_, 3)) return refused("a residual, and scales of the result for each column");
+    }
     fused_ = fused_node(node_, conv ? "QConv" : "QMatMul");
     fused_.attributes = node_.attributes;
-    fused_.inputs = {a->source, b->source, kNoValue, kNoValue, kNoValue, kNoValue};
+    fused_.inputs = {a->source, b->source};
+    fused_.inputs.resize(Operand::kOperands, kNoValue);
     if (dynamic_) {
-      fused_.inputs.resize(10, kNoValue);
-      fused_.inputs[ops::QEpilogue::kXScale] = dynamic_->scale;
-      fused_.inputs[ops::QEpilogue::kXZero] = dynamic_->zero;
+      fused_.inputs[Operand::kXScale] = dynamic_->scale;
+      fused_.inputs[Operand::kXZero] = dynamic_->zero;
     }
-    fused_.attributes["x_zero"] = int64_t{a->q.zero[0]};
-    fused_.attributes["w_zero"] = int64_t{b->q.zero[0]};
+    set_zeros("x_zero", Operand::kXZeros, a->q.zero);
+    set_zeros("w_zero", Operand::kWZeros, b->q.zero);
     find_unit();
     std::vector<double> scale;
-    for (int64_t n = 0; n < columns_; ++n)
-      scale.push_back(static_cast<double>(a->q.scale[0]) *
-                      static_cast<double>(b->q.scale[b->q.per_tensor() ? 0 : static_cast<size_t>(n)]));
+    const auto of_column = [](const Quantisation& q, int64_t n) {
+      return static_cast<double>(q.scale[q.per_tensor() ? 0 : static_cast<size_t>(n)]);
+    };
+    for (int64_t n = 0; n < columns_; ++n) scale.push_back(of_column(a->q, n) * of_column(b->q, n));
     if (!set_bias(scale)) return refused("a bias that is not known");
     set_residual();
     std::vector<float> multiplier;
-    for (double s : scale) multiplier.push_back(static_cast<float>(s / unit_));
-    fused_.inputs[ops::QEpilogue::kMultiplier] =
+    for (size_t n = 0; n < scale.size(); ++n) multiplier.push_back(static_cast<float>(scale[n] / unit(n)));
+    fused_.inputs[Operand::kMultiplier] =
         graph_.add_constant(node_.name + ".multiplier", Tensor::of({columns_}, multiplier));
+    while (fused_.inputs.back() == kNoValue) fused_.inputs.pop_back();
     replace_node(graph_, last_, std::move(fused_));
     return applied();
   }
 
  private:
+  using Operand = ops::QEpilogue::Operand;
+
+  /// Whether each column of the result is made of one channel of x alone, the one with its number.
+  bool sums_one_channel(const Dequantised& x) const {
+    const auto image = shape_of(graph_, x.source), weight = shape_of(graph_, node_.inputs[1]);
+    return node_.is("Conv", "fovea") && x.q.axis == static_cast<int64_t>(image->size()) - 1 && (*weight)[1] == 1 &&
+           (*weight)[0] == image->back() && image->back() == static_cast<int64_t>(x.q.scale.size());
+  }
+
+  void set_zeros(const char* key, size_t operand, const std::vector<int32_t>& zeros) {
+    if (alike(zeros))
+      fused_.attributes[key] = int64_t{zeros[0]};
+    else
+      fused_.inputs[operand] =
+          graph_.add_constant(node_.name + "." + key, Tensor::of({static_cast<int64_t>(zeros.size())}, zeros));
+  }
+
   int64_t column_axis(bool conv, const Shape& weight) const {
     if (conv) return 0;
     const auto* transposed = node_.attribute<int64_t>("transpose_b");
@@ -133,18 +169,41 @@ class ProductFusion {
     const auto* last = node_.attribute<int64_t>("residual_last");
     const bool residual_last = last != nullptr && *last != 0 && has(node_, 3);
     const bool bounds = name == "Relu" || name == "Clip";
-    if ((!name.empty() && !bounds) || (bounds && residual_last)) {
-      fused_.attributes["y_factor"] = static_cast<float>(1 / static_cast<double>(y_->scale[0]));
+    const bool relu = name == "Relu";
+    constexpr double kAll = std::numeric_limits<double>::infinity();
+    std::pair<double, double> range(-kAll, kAll);
+    if (relu)
+      range.first = 0;
+    else if (bounds)
+      range = {static_cast<double>(*node_.attribute<float>("alpha")),
+               static_cast<double>(*node_.attribute<float>("beta"))};
+    const bool rounds_later = (!name.empty() && !bounds) || (bounds && residual_last);
+    if (!y_->per_tensor()) set_columns(rounds_later ? std::pair(-kAll, kAll) : range, rounds_later);
+    if (rounds_later) {
+      if (y_->per_tensor()) fused_.attributes["y_factor"] = static_cast<float>(1 / static_cast<double>(y_->scale[0]));
       return;
     }
-    unit_ = static_cast<double>(y_->scale[0]);
-    if (bounds) {
-      const bool relu = name == "Relu";
-      set_bounds(fused_, *y_, relu ? 0 : static_cast<double>(*node_.attribute<float>("alpha")),
-                 relu ? std::numeric_limits<double>::infinity() : static_cast<double>(*node_.attribute<float>("beta")));
-    }
+    scaled_ = true;
+    if (bounds && y_->per_tensor()) set_bounds(fused_, *y_, range);
     for (const char* key : {"activation", "alpha", "beta", "residual_last"}) fused_.attributes.erase(key);
   }
+
+  /// What differs from column to column of the result.
+  void set_columns(std::pair<double, double> range, bool factors) {
+    std::vector<int32_t> levels(y_->zero);
+    levels.resize(3 * y_->zero.size());
+    std::vector<float> inverse;
+    for (size_t n = 0; n < y_->zero.size(); ++n) {
+      std::tie(levels[y_->zero.size() + n], levels[2 * y_->zero.size() + n]) = levels_of(*y_, n, range);
+      inverse.push_back(static_cast<float>(1 / static_cast<double>(y_->scale[n])));
+    }
+    fused_.inputs[Operand::kYLevels] = graph_.add_constant(node_.name + ".levels", Tensor::of({3, columns_}, levels));
+    if (factors)
+      fused_.inputs[Operand::kYFactors] = graph_.add_constant(node_.name + ".factors", Tensor::of({columns_}, inverse));
+  }
+
+  /// What 1 of the result's column is worth before y_factor.
+  double unit(size_t n) const { return scaled_ ? static_cast<double>(y_->scale[y_->per_tensor() ? 0 : n]) : 1; }
 
   /// A bias that is whole in units of its column's sums, as quantisers make it, is added to them; any other later.
   bool set_bias(const std::vector<double>& scale) {
@@ -160,9 +219,9 @@ class ProductFusion {
       whole = whole && std::fabs(units) < (1 << 30) &&
               std::fabs(units - std::nearbyint(units)) <= std::max(1e-3, 3e-7 * std::fabs(units));
       sums.push_back(whole ? static_cast<int32_t>(std::nearbyint(units)) : 0);
-      offset.push_back(static_cast<float>(value / unit_));
+      offset.push_back(static_cast<float>(value / unit(n)));
     }
-    const size_t operand = whole ? ops::QEpilogue::kBias : ops::QEpilogue::kOffset;
+    const size_t operand = whole ? Operand::kBias : Operand::kOffset;
     fused_.inputs[operand] = graph_.add_constant(node_.name + ".bias",
                                                  whole ? Tensor::of({columns_}, sums) : Tensor::of({columns_}, offset));
     return true;
@@ -171,9 +230,9 @@ class ProductFusion {
   void set_residual() {
     if (!has(node_, 3)) return;
     const auto residual = dequantised_tensor(graph_, node_.inputs[3]);
-    fused_.inputs[ops::QEpilogue::kResidual] = residual ? residual->source : node_.inputs[3];
+    fused_.inputs[Operand::kResidual] = residual ? residual->source : node_.inputs[3];
     const double scale = residual ? static_cast<double>(residual->q.scale[0]) : 1;
-    fused_.attributes["residual_scale"] = static_cast<float>(scale / unit_);
+    fused_.attributes["residual_scale"] = static_cast<float>(scale / unit(0));
     if (residual) fused_.attributes["residual_zero"] = int64_t{residual->q.zero[0]};
   }
 
@@ -184,7 +243,7 @@ class ProductFusion {
   std::optional<DynamicallyDequantised> dynamic_;
   Node fused_;
   int64_t columns_ = 0;
-  double unit_ = 1;  // what 1 of the result is worth before y_factor
+  bool scaled_ = false;  // sums become levels at once
 };
 
 bool is_product(const Node& node) {
@@ -222,7 +281,7 @@ Outcome fuse_binary(Graph& graph, NodeId id, NodeId last, const std::optional<Qu
   if (y) set_output(fused, *y);
   if (clip != kNoNode) {
     const auto bounds = bounds_of(graph, graph.node(clip));
-    set_bounds(fused, *y, bounds->first, bounds->second);
+    set_bounds(fused, *y, *bounds);
   }
   replace_node(graph, last, std::move(fused));
   return applied();
@@ -272,6 +331,13 @@ Outcome fuse_mean(Graph& graph, NodeId id, NodeId last, const std::optional<Quan
 Outcome fuse_quantized(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   if (node.inputs.empty() || node.outputs.empty() || node.outputs[0] == kNoValue) return no_match();
+  if (const auto columns = any_quantiser(graph, id); columns && !columns->per_tensor()) {
+    const NodeId source = sole_producer(graph, node.inputs[0]);
+    if (source == kNoNode) return no_match();
+    if (!is_product(graph.node(source))) return fuse_mean(graph, source, source, std::nullopt);
+    const Outcome whole = ProductFusion(graph, source, id).run();
+    return whole.kind == Outcome::Kind::refused ? ProductFusion(graph, source, kNoNode).run() : whole;
+  }
   if (const auto y = quantiser(graph, id)) {
     NodeId source = sole_producer(graph, node.inputs[0]), clip = kNoNode;
     if (source == kNoNode) return no_match();

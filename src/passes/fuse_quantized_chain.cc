@@ -21,7 +21,7 @@ NodeId product_of(const Graph& graph, ValueId value) {
   if (id == kNoNode) return kNoNode;
   const Node& node = graph.node(id);
   if (!node.is("QConv", "fovea") && !node.is("QMatMul", "fovea")) return kNoNode;
-  const bool open = !has(node, Operand::kTable) && !has(node, Operand::kResidual) &&
+  const bool open = !has(node, Operand::kYLevels) && !has(node, Operand::kTable) && !has(node, Operand::kResidual) &&
                     !node.attributes.contains("activation") && !node.attributes.contains("y_factor") &&
                     !node.attributes.contains("inner_scale");
   return open ? id : kNoNode;
@@ -32,6 +32,11 @@ void make_stage(Node& product, const std::string& name, float scale) {
   for (const auto& [from, to] : {std::pair("y_zero", "_zero"), std::pair("low", "_low"), std::pair("high", "_high")})
     if (const auto* value = product.attribute<int64_t>(from)) product.attributes[name + to] = *value;
   product.attributes[name + "_scale"] = scale;
+}
+
+/// Absent operands at the end are not named.
+void drop_absent(Node& product) {
+  while (product.inputs.back() == kNoValue) product.inputs.pop_back();
 }
 
 /// How the sum is quantised.
@@ -74,7 +79,7 @@ Outcome fuse_sum(Graph& graph, NodeId id) {
       continue;
     }
     Node product = graph.node(found);
-    product.inputs.resize(8, kNoValue);
+    product.inputs.resize(Operand::kOperands, kNoValue);
     if (const Tensor* row = row_of(graph, other, shape->back()); row != nullptr && !has(product, Operand::kRow)) {
       std::vector<float> scaled;
       for (const float v : row->values<float>()) scaled.push_back(v * others);
@@ -91,6 +96,7 @@ Outcome fuse_sum(Graph& graph, NodeId id) {
       continue;
     }
     take_output(product, sum);
+    drop_absent(product);
     replace_node(graph, id, std::move(product));
     return applied();
   }
@@ -110,8 +116,9 @@ Outcome fuse_quantized_chain(Graph& graph, NodeId id) {
   if ((!product.is("QConv", "fovea") && !product.is("QMatMul", "fovea")) || has(product, Operand::kTable) ||
       graph.value(node.inputs[0]).type.dtype != DType::u8)
     return no_match();
-  product.inputs.resize(8, kNoValue);
+  product.inputs.resize(Operand::kOperands, kNoValue);
   product.inputs[Operand::kTable] = node.inputs[1];
+  drop_absent(product);
   replace_node(graph, id, std::move(product));
   return applied();
 }

@@ -69,7 +69,7 @@ Outcome sink_concat(Graph& graph, NodeId id) {
     bytes.push_back(d->source);
   }
   const NodeId quantize = only_quantiser(graph, before);
-  if (!alike && quantize == kNoNode) return refused("operands of different scales, and none for the result");
+  if (!alike && !quantiser(graph, quantize)) return refused("operands of different scales, and none for the result");
   const NodeId like = alike ? graph.value(inputs[0]).producer : kNoNode;
   if (!alike) {
     shared = *quantiser(graph, quantize);

@@ -71,21 +71,25 @@ std::optional<DynamicallyDequantised> dequantised_dynamically(const Graph& graph
   return DynamicallyDequantised{node.inputs[0], node.inputs[1], node.inputs[2]};
 }
 
-std::optional<Quantisation> quantiser(const Graph& graph, NodeId id) {
+std::optional<Quantisation> any_quantiser(const Graph& graph, NodeId id) {
   if (id == kNoNode || !graph.node(id).is("QuantizeLinear")) return std::nullopt;
   const Node& node = graph.node(id);
   const auto* precision = node.attribute<int64_t>("precision");
   const auto dtype = graph.value(node.outputs[0]).type.dtype;
   if (!is_f32(graph, node.inputs[0]) || !dtype || !is_byte(*dtype) || (precision != nullptr && *precision > 1))
     return std::nullopt;
-  auto q = parameters(graph, node, *dtype);
+  return parameters(graph, node, *dtype);
+}
+
+std::optional<Quantisation> quantiser(const Graph& graph, NodeId id) {
+  auto q = any_quantiser(graph, id);
   return q && q->per_tensor() ? q : std::nullopt;
 }
 
 NodeId only_quantiser(const Graph& graph, ValueId value) {
   if (!used_once(graph, value)) return kNoNode;
   const NodeId user = graph.users(value)[0];
-  return graph.node(user).inputs[0] == value && quantiser(graph, user) ? user : kNoNode;
+  return graph.node(user).inputs[0] == value && any_quantiser(graph, user) ? user : kNoNode;
 }
 
 bool moves_elements(const Node& node) {
@@ -94,25 +98,39 @@ bool moves_elements(const Node& node) {
   return node.domain.empty() && node.outputs.size() == 1 && std::ranges::find(kMoves, node.op_type) != std::end(kMoves);
 }
 
+namespace {
+
+/// Whether the value is what a DequantizeLinear made, moved about at most.
+bool leads_from_bytes(const Graph& graph, ValueId value) {
+  for (int moves = 0; moves < 4; ++moves) {
+    const NodeId producer = graph.value(value).producer;
+    if (producer == kNoNode) return false;
+    if (graph.node(producer).is("DequantizeLinear")) return true;
+    if (!moves_elements(graph.node(producer)) && !graph.node(producer).is("MaxPool")) return false;
+    value = graph.node(producer).inputs[0];
+  }
+  return false;
+}
+
+/// Whether a product of bytes takes the value as its weight; or its transpose, which is `turned`.
+bool weighs_bytes(const Graph& graph, ValueId weight, bool may_turn, bool turned = false) {
+  return std::ranges::any_of(graph.users(weight), [&](NodeId id) {
+    const Node& user = graph.node(id);
+    if (user.is("Transpose")) return may_turn && !turned && weighs_bytes(graph, user.outputs[0], true, true);
+    const bool product = (user.is("Conv") && !turned) || user.is("MatMul") || user.is("Gemm");
+    return product && user.inputs[1] == weight && leads_from_bytes(graph, user.inputs[0]);
+  });
+}
+
+}  // namespace
+
 bool weighs_bytes(const Graph& graph, const Node& node) {
   if (!node.is("DequantizeLinear")) return false;
   const Tensor* bytes = graph.constant(node.inputs[0]);
   if (bytes == nullptr || bytes->rank() < 2 || (bytes->dtype() != DType::i8 && bytes->dtype() != DType::u8))
     return false;
-  return std::ranges::any_of(graph.users(node.outputs[0]), [&](NodeId id) {
-    const Node& user = graph.node(id);
-    if (!user.is("Conv") && !user.is("MatMul") && !user.is("Gemm")) return false;
-    if (user.inputs[1] != node.outputs[0]) return false;
-    ValueId other = user.inputs[0];
-    for (int moves = 0; moves < 4; ++moves) {
-      const NodeId producer = graph.value(other).producer;
-      if (producer == kNoNode) return false;
-      if (graph.node(producer).is("DequantizeLinear")) return true;
-      if (!moves_elements(graph.node(producer)) && !graph.node(producer).is("MaxPool")) return false;
-      other = graph.node(producer).inputs[0];
-    }
-    return false;
-  });
+  const auto* block = node.attribute<int64_t>("block_size");
+  return weighs_bytes(graph, node.outputs[0], bytes->rank() == 2 && (block == nullptr || *block == 0));
 }
 
 namespace {

@@ -35,12 +35,14 @@ struct DynamicallyDequantised {
 std::optional<DynamicallyDequantised> dequantised_dynamically(const Graph& graph, ValueId value);
 /// What a QuantizeLinear of f32 to bytes does, with one known scale for the tensor.
 std::optional<Quantisation> quantiser(const Graph& graph, NodeId id);
+/// The same, with known scales for the tensor or along an axis.
+std::optional<Quantisation> any_quantiser(const Graph& graph, NodeId id);
 
-/// The one QuantizeLinear (as in quantiser()) that is the value's only user; kNoNode where there is none.
+/// The one QuantizeLinear (as in any_quantiser()) that is the value's only user; kNoNode where there is none.
 NodeId only_quantiser(const Graph& graph, ValueId value);
 
-/// Whether a DequantizeLinear makes the weights of a product whose other operand is dequantised, too: fuse_quantized
-/// wants their bytes as they are. Folded, they would be four times as large, and floats for good.
+/// Whether a DequantizeLinear makes the weights of a product whose other operand is dequantised, too, transposed or as
+/// they are: fuse_quantized wants their bytes. Folded, they would be four times as large, and floats for good.
 bool weighs_bytes(const Graph& graph, const Node& node);
 
 /// Whether a value serves as the right operand of MatMul and Gemm alone, itself or transposed once.

@@ -25,18 +25,18 @@ Node made_unsigned(Graph& graph, const Node& like, ValueId input, const Quantisa
 }  // namespace
 
 Outcome unsigned_bytes(Graph& graph, NodeId id) {
-  const auto q = quantiser(graph, id);
+  const auto q = any_quantiser(graph, id);
   if (!q || q->dtype != DType::i8) return no_match();
   const ValueId bytes = graph.node(id).outputs[0];
   if (graph.is_output(bytes)) return refused("the bytes are an output");
   const std::vector<NodeId> users = graph.users(bytes);
   for (NodeId user : users)
-    if (!dequantised_tensor(graph, graph.node(user).outputs[0])) return refused("the bytes are used as they are");
+    if (!dequantised(graph, graph.node(user).outputs[0])) return refused("the bytes are used as they are");
   Node quantize = made_unsigned(graph, graph.node(id), graph.node(id).inputs[0], *q);
   const ValueId made = insert_node(graph, id, std::move(quantize), ValueType::of({DType::u8, *shape_of(graph, bytes)}));
   for (NodeId user : users) {
     if (!graph.alive(user)) continue;
-    const auto d = dequantised_tensor(graph, graph.node(user).outputs[0]);
+    const auto d = dequantised(graph, graph.node(user).outputs[0]);
     Node dequantize = made_unsigned(graph, graph.node(user), made, d->q);
     replace_node(graph, user, std::move(dequantize));
   }

@@ -41,7 +41,7 @@ class Bf16ConvStep final : public Step {
         kernel_(kernel),
         packed_(std::move(packed)),
         fused_(fused),
-        table_(PixelTable::of(node, kConvTable, DType::bf16)),
+        table_(PixelTable::of(node, ops::kConvPixels, DType::bf16)),
         narrow_x_(node.inputs[0].dtype == DType::bf16),
         narrow_residual_(fused.residual != kNoValue && node.inputs[3].dtype == DType::bf16),
         narrow_y_(node.outputs[0].dtype == DType::bf16),
@@ -209,7 +209,8 @@ bool suits(const LowerNode& node) {
   const kernels::WordKernel* kernel = kernels::bf16_kernel();
   const auto g = conv_geometry(as_f32(node));
   if (kernel == nullptr || node.constant(1) == nullptr || !g || !conv_epilogue(node) || g->in_per_group == 1 ||
-      (node.has(kConvTable) && (node.constant(kConvTable) == nullptr || !folds_kernel_row(*g, kFewChannels))))
+      (node.has(ops::kConvPixels) &&
+       (node.constant(ops::kConvPixels) == nullptr || !folds_kernel_row(*g, kFewChannels))))
     return false;
   // Vectors of bf16 are at most twice as fast as those of f32; filtering needs a quarter of the products.
   constexpr double kVectorSpeed = 2;
@@ -221,7 +222,7 @@ bool suits(const LowerNode& node) {
 
 NarrowPorts bf16_conv_ports(const LowerNode& node) {
   if (!suits(node)) return {};
-  const uint32_t image = node.has(kConvTable) ? 0 : 0b1;
+  const uint32_t image = node.has(ops::kConvPixels) ? 0 : 0b1;
   return {node.has(3) ? image | 0b1000u : image, true};
 }
 

@@ -25,7 +25,7 @@ class ConvStep final : public Step {
         packed_(std::move(packed)),
         zeros_(std::move(zeros)),
         fused_(fused),
-        table_(PixelTable::of(node, kConvTable, DType::f32)),
+        table_(PixelTable::of(node, ops::kConvPixels, DType::f32)),
         padded_(padded),
         split_(split),
         threads_(std::max(node.threads, 1)) {
@@ -160,7 +160,7 @@ StepPtr make_direct_step(const LowerNode& node, const kernels::GemmKernel& kerne
   const kernels::ConvShape& s = g->shape;
   const bool padded =
       g->groups == 1 && g->in_per_group <= 8 && s.kernel_width > 1 && s.dilation_x == 1 && s.dilation_y == 1;
-  if (node.has(kConvTable) && (!padded || node.constant(kConvTable) == nullptr)) return nullptr;
+  if (node.has(ops::kConvPixels) && (!padded || node.constant(ops::kConvPixels) == nullptr)) return nullptr;
   const int64_t floats = kernels::packed_floats(kernel, g->out_per_group, s.taps(), g->in_per_group);
   auto packed = node.weights.get(
       *weight, fmt::format("conv {} {} {}", kernel.name, g->groups, padded), {DType::f32, {g->groups * floats}},

@@ -40,7 +40,7 @@ StepPtr make_conv_step(const LowerNode& node) {
   if (!filter) ways.swap(direct);                                                // the cost model's choice comes first
   ways.insert(ways.end(), std::make_move_iterator(direct.begin()), std::make_move_iterator(direct.end()));
   if (ways.size() > kMostCandidates) ways.resize(kMostCandidates);
-  if (StepPtr step = make_chosen(node, operation_text(*g, *epilogue, node.has(kConvTable)), ways)) return step;
+  if (StepPtr step = make_chosen(node, operation_text(*g, *epilogue, node.has(ops::kConvPixels)), ways)) return step;
   node.weights.begin_step();
   return fallback.make(node);
 }

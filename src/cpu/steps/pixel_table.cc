@@ -53,7 +53,7 @@ void PixelTable::copy(const uint8_t* x, int64_t pixels, void* to) const {
 
 LowerNode without_table(const LowerNode& node) {
   LowerNode plain = node;
-  if (node.has(kConvTable)) plain.inputs[0].dtype = DType::f32;
+  if (node.has(ops::kConvPixels)) plain.inputs[0].dtype = DType::f32;
   return plain;
 }
 

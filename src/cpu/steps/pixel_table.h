@@ -6,13 +6,10 @@
 #include <vector>
 
 #include "cpu/lower.h"
+#include "ops/fovea_q_epilogue.h"
+#include "ops/lookup.h"
 
 namespace fovea::cpu {
-
-/// Of fovea.Conv: input 0 is u8, and this one f32 {channels, 256}.
-constexpr size_t kConvTable = 6;
-/// Of fovea.QConv: u8 {channels, 256}.
-constexpr size_t kQConvTable = 10;
 
 class PixelTable {
  public:

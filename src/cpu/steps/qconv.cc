@@ -10,6 +10,7 @@
 #include "cpu/steps/qproduct.h"
 #include "cpu/steps/qsteps.h"
 #include "cpu/steps/word_run.h"
+#include "ops/fovea_q_epilogue.h"
 
 namespace fovea::cpu {
 namespace {
@@ -28,7 +29,7 @@ class QConvStep final : public Step {
         weights_(std::move(weights)),
         finish_(std::move(finish)),
         number_bytes_(kernel.format == WordFormat::i8 ? 1 : 2),
-        table_(PixelTable::of(node, kQConvTable, number_bytes_ == 1 ? DType::u8 : DType::i16)),
+        table_(PixelTable::of(node, ops::QEpilogue::kPixels, number_bytes_ == 1 ? DType::u8 : DType::i16)),
         part_lines_(part_lines(g, number_bytes_)),
         form_(form),
         image_(with_lines(g.shape, part_lines_), g.in_channels(), g.groups, number_bytes_, form),
@@ -147,7 +148,7 @@ class QConvStep final : public Step {
       const int64_t group = p / panels_, p0 = p % panels_, p1 = std::min(panels_, p0 + last - p);
       block.a = a + group * image_.group_stride();
       const auto* packed = weights_.packed.data<uint32_t>() + group * weights_.group_words;
-      if (terms != nullptr) sum_rows(kernel_, block, packed, panels_, sums, -weights_.w_zero, terms);
+      if (terms != nullptr) sum_rows(kernel_, block, packed, panels_, sums, weights_.row_factor(), terms);
       multiply_words(kernel_, block, packed, g_.out_per_group, p0, p1, sums, [&](const PanelSums& made) {
         image_.for_pixels(made.row, made.rows, [&](int64_t y, int64_t x, int64_t pixels, int64_t i) {
           finish(static_cast<const int32_t*>(made.data) + i * kernel_.columns, kernel_.columns, (line + y) * width + x,
@@ -180,8 +181,9 @@ StepPtr make_qconv_step(const LowerNode& node) {
   const Tensor* weight = node.constant(1);
   const auto g = weight != nullptr && node.inputs[0].dtype == DType::u8 ? conv_sizes(node) : std::nullopt;
   const int64_t x_zero = node.integer("x_zero", 0);
-  if (!g || x_zero < 0 || x_zero > 255 ||
-      (node.has(kQConvTable) && (node.constant(kQConvTable) == nullptr || !folds_kernel_row(*g, kFewChannels))))
+  if (!g || x_zero < 0 || x_zero > 255 || node.has(ops::QEpilogue::kXZeros) ||
+      (node.has(ops::QEpilogue::kPixels) &&
+       (node.constant(ops::QEpilogue::kPixels) == nullptr || !folds_kernel_row(*g, kFewChannels))))
     return nullptr;
   const kernels::WordKernel& kernel = kernels::i8_kernel();
   const int64_t taps = g->shape.taps(), depth = g->in_per_group;
@@ -210,7 +212,7 @@ StepPtr make_qconv_step(const LowerNode& node) {
   }
   auto weights = pack_q_weights(node, kernel, source);
   if (!weights.ok()) return nullptr;
-  auto finish = QFinish::make(node, &weights->correction);
+  auto finish = QFinish::make(node, &*weights);
   if (!finish) return nullptr;
   return std::make_unique<QConvStep>(node, *g, kernel, std::move(weights).value(), std::move(*finish), form,
                                      source.packed_depth);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/checked.h"
+#include "base/content_hash.h"
 #include "base/cpu_features.h"
 #include "base/error.h"
 #include "cpu/steps/conv_geometry.h"
@@ -12,6 +13,7 @@
 #include "kernels/conv_rows.h"
 #include "kernels/depthwise.h"
 #include "kernels/spatial.h"
+#include "ops/fovea_q_epilogue.h"
 
 namespace fovea::cpu {
 namespace {
@@ -21,6 +23,7 @@ class QDepthwiseStep final : public Step {
   QDepthwiseStep(const LowerNode& node, const ConvGeometry& g, Tensor weight, Tensor zeros, QFinish finish)
       : x_(node.in(0)),
         x_zero_(static_cast<int32_t>(node.integer("x_zero", 0))),
+        x_zeros_(node.has(ops::QEpilogue::kXZeros) ? *node.constant(ops::QEpilogue::kXZeros) : Tensor()),
         g_(g),
         weight_(std::move(weight)),
         zeros_(std::move(zeros)),
@@ -53,9 +56,7 @@ class QDepthwiseStep final : public Step {
         const int64_t lines = std::min({end - r, s.out_height - line, lines_});
         const int64_t first = std::max<int64_t>(0, line * s.stride_y - s.pad_top);
         const int64_t last = std::min(s.in_height, line * s.stride_y - s.pad_top + in_lines(lines));
-        if (first < last)
-          kernels::dequantize_row(x + (image * s.in_height + first) * s.row_stride, x_zero_, 1.0f, in,
-                                  (last - first) * s.row_stride);
+        if (first < last) centre(x + (image * s.in_height + first) * s.row_stride, (last - first) * s.row_stride, in);
         const float* from = in - first * s.row_stride;  // where line 0 would be
         if (in_registers_)
           kernels::depthwise_lines({s, weight_.data<float>(), nullptr, zeros_.data<float>(), {}}, from, line,
@@ -79,6 +80,15 @@ class QDepthwiseStep final : public Step {
     return (lines - 1) * s.stride_y + (s.kernel_height - 1) * s.dilation_y + 1;
   }
 
+  /// n bytes of whole pixels, less their zero points.
+  void centre(const uint8_t* x, int64_t n, float* y) const {
+    const int64_t channels = g_.in_channels();
+    if (x_zeros_.raw() != nullptr)
+      kernels::dequantize_columns(x, x_zeros_.data<int32_t>(), nullptr, y, n / channels, channels);
+    else
+      kernels::dequantize_row(x, x_zero_, 1.0f, y, n);
+  }
+
   /// Any kernel, stride and dilation: rows by pointer.
   void by_table(const float* x, int64_t first, int64_t last, const float** table, float* sums) const {
     const kernels::ConvShape& s = g_.shape;
@@ -92,6 +102,7 @@ class QDepthwiseStep final : public Step {
 
   ValueId x_;
   int32_t x_zero_;
+  Tensor x_zeros_;  // i32 {channels}, in place of x_zero_ where they differ
   ConvGeometry g_;
   Tensor weight_, zeros_;  // {taps, channels}, less its zero point; {channels}
   QFinish finish_;
@@ -107,19 +118,34 @@ StepPtr make_qdepthwise_step(const LowerNode& node) {
   const auto g = weight != nullptr && node.inputs[0].dtype == DType::u8 ? conv_sizes(node) : std::nullopt;
   constexpr int64_t kMostTaps = (1 << 24) / (255 * 255);
   if (!g || g->in_per_group != 1 || g->out_per_group != 1 || g->shape.taps() > kMostTaps || node.has(8) ||
-      node.has(kQConvTable))
+      node.has(ops::QEpilogue::kPixels))
+    return nullptr;
+  using Operand = ops::QEpilogue::Operand;
+  const Tensor *w_zeros = node.constant(Operand::kWZeros), *x_zeros = node.constant(Operand::kXZeros);
+  if ((node.has(Operand::kWZeros) && w_zeros == nullptr) || (node.has(Operand::kXZeros) && x_zeros == nullptr))
     return nullptr;
   const auto w_zero = static_cast<int32_t>(node.integer("w_zero", 0));
   const int64_t channels = g->in_channels(), taps = g->shape.taps();
+  // Bytes less a byte: sums of floats stay exact.
+  const auto are_bytes = [](const Tensor* zeros, int32_t least) {
+    return zeros == nullptr ||
+           std::ranges::all_of(zeros->values<int32_t>(), [least](int32_t z) { return z >= least && z <= least + 255; });
+  };
+  if (!are_bytes(w_zeros, weight->dtype() == DType::u8 ? 0 : -128) || !are_bytes(x_zeros, 0)) return nullptr;
+  const std::string zeros_key =
+      w_zeros == nullptr
+          ? fmt::format("{}", w_zero)
+          : "columns " + to_hex(content_hash({reinterpret_cast<const char*>(w_zeros->raw()), w_zeros->bytes()}));
   auto turned = node.weights.get(
-      *weight, fmt::format("depthwise {}", w_zero), TensorType{DType::f32, {taps, channels}}, [&]() -> Result<Tensor> {
+      *weight, fmt::format("depthwise {}", zeros_key), TensorType{DType::f32, {taps, channels}},
+      [&]() -> Result<Tensor> {
         Tensor all = FOVEA_TRY(Tensor::allocate(DType::f32, {taps, channels}));
         auto* to = all.mutable_view().as<float>();
         for (int64_t c = 0; c < channels; ++c)
           for (int64_t t = 0; t < taps; ++t) {
             const int64_t i = c * taps + t;
             const int32_t w = weight->dtype() == DType::u8 ? weight->data<uint8_t>()[i] : weight->data<int8_t>()[i];
-            to[t * channels + c] = static_cast<float>(w - w_zero);
+            to[t * channels + c] = static_cast<float>(w - (w_zeros != nullptr ? w_zeros->data<int32_t>()[c] : w_zero));
           }
         return all;
       });

@@ -43,6 +43,40 @@ class QuantizeStep final : public Step {
   bool to_bytes_;
 };
 
+/// QuantizeLinear and DequantizeLinear with a scale and a zero point for each index of the last axis.
+class QuantizeColumnsStep final : public Step {
+ public:
+  QuantizeColumnsStep(const LowerNode& node, const Tensor& scales, std::vector<int32_t> zeros, bool to_bytes)
+      : x_(node.in(0)),
+        y_(node.out()),
+        rows_(element_count(node.out_shape()) / node.out_shape().back()),
+        scales_(scales),
+        zeros_(std::move(zeros)),
+        to_bytes_(to_bytes) {}
+
+  Result<void> run(const Bindings& b) const override {
+    const auto columns = static_cast<int64_t>(zeros_.size());
+    b.pool->parallel_for(rows_, std::max<int64_t>(1, kGrain / columns), [&](int64_t begin, int64_t end, int) {
+      const int64_t at = begin * columns, count = end - begin;
+      if (to_bytes_)
+        kernels::quantize_columns(b.f32(x_) + at, scales_.data<float>(), zeros_.data(), bytes_at_mutable(b, y_) + at,
+                                  count, columns);
+      else
+        kernels::dequantize_columns(bytes_at(b, x_) + at, zeros_.data(), scales_.data<float>(), b.f32_mutable(y_) + at,
+                                    count, columns);
+    });
+    return {};
+  }
+  std::string kernel() const override { return to_bytes_ ? "quantize_columns" : "dequantize_columns"; }
+
+ private:
+  ValueId x_, y_;
+  int64_t rows_;
+  Tensor scales_;
+  std::vector<int32_t> zeros_;
+  bool to_bytes_;
+};
+
 /// DynamicQuantizeLinear: the range is found first.
 class DynamicQuantizeStep final : public Step {
  public:
@@ -170,9 +204,18 @@ StepPtr make_quantize_step(const LowerNode& node) {
   const Tensor *scale = node.constant(1), *zero = node.constant(2);
   const bool to_bytes = node.node.is("QuantizeLinear");
   if (node.inputs[0].dtype != (to_bytes ? DType::f32 : DType::u8) ||
-      node.outputs[0].dtype != (to_bytes ? DType::u8 : DType::f32) || scale == nullptr || scale->size() != 1 ||
+      node.outputs[0].dtype != (to_bytes ? DType::u8 : DType::f32) || scale == nullptr ||
       scale->dtype() != DType::f32 || (node.has(2) && zero == nullptr) || node.integer("precision", 1) != 1)
     return nullptr;
+  if (scale->size() != 1) {
+    const auto rank = static_cast<int64_t>(node.out_shape().size()), axis = node.integer("axis", 1);
+    if (node.integer("block_size", 0) != 0 || scale->rank() != 1 || (axis != rank - 1 && axis != -1) ||
+        scale->size() != node.out_shape().back() || (zero != nullptr && zero->size() != scale->size()))
+      return nullptr;
+    std::vector<int32_t> zeros(static_cast<size_t>(scale->size()), 0);
+    if (zero != nullptr) zeros.assign(zero->data<uint8_t>(), zero->data<uint8_t>() + zero->size());
+    return std::make_unique<QuantizeColumnsStep>(node, *scale, std::move(zeros), to_bytes);
+  }
   return std::make_unique<QuantizeStep>(node, scale->data<float>()[0],
                                         zero != nullptr ? int32_t{zero->data<uint8_t>()[0]} : 0, to_bytes);
 }

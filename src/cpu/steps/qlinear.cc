@@ -9,6 +9,7 @@
 #include "cpu/steps/qproduct.h"
 #include "cpu/steps/qsteps.h"
 #include "cpu/steps/word_run.h"
+#include "ops/fovea_q_epilogue.h"
 
 namespace fovea::cpu {
 namespace {
@@ -94,7 +95,7 @@ class QLinearStep final : public Step {
       else
         stage(a, m, count, scratch);
       const auto* packed = weights_.packed.data<uint32_t>();
-      if (terms != nullptr) sum_rows(kernel_, block, packed, panels_, sums, -weights_.w_zero, terms);
+      if (terms != nullptr) sum_rows(kernel_, block, packed, panels_, sums, weights_.row_factor(), terms);
       multiply_words(kernel_, block, packed, columns_, first, last, sums, [&](const PanelSums& made) {
         finish(static_cast<const int32_t*>(made.data), kernel_.columns, m + made.row, made.rows, made.column,
                made.columns, terms ? terms + made.row : nullptr);
@@ -134,10 +135,11 @@ class QLinearStep final : public Step {
 };
 
 StepPtr make_step_of(const LowerNode& node, const QWeightSource& source, const RowGrid& grid) {
+  if (node.has(ops::QEpilogue::kXZeros)) return nullptr;
   const kernels::WordKernel& kernel = kernels::i8_kernel();
   auto weights = pack_q_weights(node, kernel, source);
   if (!weights.ok()) return nullptr;
-  auto finish = QFinish::make(node, &weights->correction);
+  auto finish = QFinish::make(node, &*weights);
   if (!finish) return nullptr;
   return std::make_unique<QLinearStep>(node, grid, kernel, std::move(weights).value(), std::move(*finish),
                                        source.depth);

@@ -7,6 +7,7 @@
 #include "cpu/steps/qproduct.h"
 #include "cpu/steps/qsteps.h"
 #include "cpu/steps/word_run.h"
+#include "ops/fovea_q_epilogue.h"
 #include "ops/matmul.h"
 #include "ops/shapes.h"
 
@@ -161,7 +162,8 @@ class QMatMulStep final : public Step {
 
 StepPtr make_qmatmul_step(const LowerNode& node) {
   if (node.inputs[0].dtype != DType::u8 || node.inputs[1].dtype != DType::u8 || node.has(3) ||
-      node.integer("transpose_b", 0) != 0 || node.has(8) || kernels::i8_kernel().columns > 64)
+      node.integer("transpose_b", 0) != 0 || node.has(8) || node.has(ops::QEpilogue::kWZeros) ||
+      node.has(ops::QEpilogue::kXZeros) || kernels::i8_kernel().columns > 64)
     return nullptr;
   auto g = ops::resolve_matmul(node.shape(0), node.shape(1));
   if (!g.ok() || node.shape(0).size() < 2) return nullptr;

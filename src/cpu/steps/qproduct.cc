@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "cpu/steps/steps.h"
+#include "ops/fovea_q_epilogue.h"
 
 namespace fovea::cpu {
 namespace {
@@ -25,6 +26,13 @@ Result<Tensor> signed_weight(const QWeightSource& s) {
   return turned;
 }
 
+/// The zero points of columns, less `shift`.
+Result<Tensor> shifted_zeros(const Tensor& zeros, int32_t shift) {
+  Tensor all = FOVEA_TRY(Tensor::allocate(DType::i32, {zeros.size()}));
+  for (int64_t n = 0; n < zeros.size(); ++n) all.mutable_view().as<int32_t>()[n] = zeros.data<int32_t>()[n] - shift;
+  return all;
+}
+
 }  // namespace
 
 void pack_ones(const kernels::WordKernel& kernel, int64_t taps, int64_t depth, uint32_t* panel) {
@@ -35,32 +43,37 @@ void pack_ones(const kernels::WordKernel& kernel, int64_t taps, int64_t depth, u
 Result<QWeights> pack_q_weights(const LowerNode& node, const kernels::WordKernel& kernel, const QWeightSource& s) {
   QWeights made;
   const bool is_unsigned = s.weight->dtype() == DType::u8;
-  made.w_zero = static_cast<int32_t>(node.integer("w_zero", 0)) - (is_unsigned ? 128 : 0);
+  const int32_t shift = is_unsigned ? 128 : 0;
+  made.w_zero = static_cast<int32_t>(node.integer("w_zero", 0)) - shift;
+  if (node.has(ops::QEpilogue::kWZeros)) {
+    const Tensor* zeros = node.constant(ops::QEpilogue::kWZeros);
+    if (zeros == nullptr) return unsupported("zero points of weights that are computed");
+    made.zeros = FOVEA_TRY(shifted_zeros(*zeros, shift));
+  }
   made.panels = kernels::panel_count(kernel, s.columns);
   const int64_t panel = kernels::panel_words(kernel, s.packed_taps, s.packed_depth);
   made.group_words = (made.panels + (made.sums_rows() ? 1 : 0)) * panel;
   const std::string form = fmt::format("q {} {} {} {}", s.groups, s.packed_taps, s.packed_depth, s.depth_stride);
-  made.packed = FOVEA_TRY(
-      node.weights.get(*s.weight, fmt::format("{} {} {}", kernel.name, form, made.w_zero),
-                       TensorType{DType::u32, {s.groups * made.group_words}}, [&]() -> Result<Tensor> {
-                         const Tensor turned = FOVEA_TRY(signed_weight(s));
-                         Tensor all = FOVEA_TRY(node.weights.allocate(DType::u32, {s.groups * made.group_words}));
-                         for (int64_t g = 0; g < s.groups; ++g) {
-                           const int64_t size = s.taps * s.depth;
-                           const kernels::WordSource<int8_t> source{turned.data<int8_t>() + g * s.columns * size,
-                                                                    s.columns,
-                                                                    s.packed_taps,
-                                                                    s.packed_depth,
-                                                                    size,
-                                                                    s.packed_depth,
-                                                                    1};
-                           auto* to = all.mutable_view().as<uint32_t>() + g * made.group_words;
-                           kernels::pack_words(kernel, source, 0, made.panels, to);
-                           if (made.sums_rows())
-                             pack_ones(kernel, s.packed_taps, s.packed_depth, to + made.panels * panel);
-                         }
-                         return all;
-                       }));
+  made.packed = FOVEA_TRY(node.weights.get(
+      *s.weight, fmt::format("{} {} {}", kernel.name, form, made.zeros.raw() ? "columns" : std::to_string(made.w_zero)),
+      TensorType{DType::u32, {s.groups * made.group_words}}, [&]() -> Result<Tensor> {
+        const Tensor turned = FOVEA_TRY(signed_weight(s));
+        Tensor all = FOVEA_TRY(node.weights.allocate(DType::u32, {s.groups * made.group_words}));
+        for (int64_t g = 0; g < s.groups; ++g) {
+          const int64_t size = s.taps * s.depth;
+          const kernels::WordSource<int8_t> source{turned.data<int8_t>() + g * s.columns * size,
+                                                   s.columns,
+                                                   s.packed_taps,
+                                                   s.packed_depth,
+                                                   size,
+                                                   s.packed_depth,
+                                                   1};
+          auto* to = all.mutable_view().as<uint32_t>() + g * made.group_words;
+          kernels::pack_words(kernel, source, 0, made.panels, to);
+          if (made.sums_rows()) pack_ones(kernel, s.packed_taps, s.packed_depth, to + made.panels * panel);
+        }
+        return all;
+      }));
   const Tensor sums = FOVEA_TRY(node.weights.get(
       *s.weight, "sums " + form, TensorType{DType::i32, {s.groups * s.columns}}, [&]() -> Result<Tensor> {
         const Tensor turned = FOVEA_TRY(signed_weight(s));
@@ -71,9 +84,11 @@ Result<QWeights> pack_q_weights(const LowerNode& node, const kernels::WordKernel
         return all;
       }));
   made.correction = FOVEA_TRY(Tensor::allocate(DType::i32, {s.groups * s.columns}));
-  for (int64_t n = 0; n < s.groups * s.columns; ++n)
+  for (int64_t n = 0; n < s.groups * s.columns; ++n) {
+    const int64_t zero = made.zeros.raw() ? made.zeros.data<int32_t>()[n] : made.w_zero;
     made.correction.mutable_view().as<int32_t>()[n] =
-        static_cast<int32_t>(static_cast<uint32_t>(s.taps * s.depth * made.w_zero - sums.data<int32_t>()[n]));
+        static_cast<int32_t>(static_cast<uint32_t>(s.taps * s.depth * zero - sums.data<int32_t>()[n]));
+  }
   return made;
 }
 
@@ -84,8 +99,10 @@ kernels::ByteRange byte_range(const LowerNode& node) {
   return {whole("y_zero", 0), whole("low", 0), whole("high", 255)};
 }
 
-std::optional<QFinish> QFinish::make(const LowerNode& node, const Tensor* correction) {
+std::optional<QFinish> QFinish::make(const LowerNode& node, const QWeights* weights) {
   QFinish q;
+  const Tensor* correction = weights != nullptr ? &weights->correction : nullptr;
+  if (weights != nullptr) q.row_factors_ = weights->zeros;
   q.columns_ = node.out_shape().back();
   q.to_floats_ = node.outputs[0].dtype == DType::f32;
   if (!q.to_floats_ && node.outputs[0].dtype != DType::u8) return std::nullopt;
@@ -135,9 +152,26 @@ std::optional<QFinish> QFinish::make(const LowerNode& node, const Tensor* correc
   if ((node.has(6) && row == nullptr) || (node.has(7) && table == nullptr)) return std::nullopt;
   if (row != nullptr) q.row_ = *row;
   if (table != nullptr) q.table_ = *table;
+  if (!q.take_columns(node)) return std::nullopt;
   q.form_.bounded = q.x_scale_ == kNoValue && q.is_bounded();
   q.y_ = node.out();
   return q;
+}
+
+bool QFinish::take_columns(const LowerNode& node) {
+  using Operand = ops::QEpilogue::Operand;
+  const Tensor *levels = node.constant(Operand::kYLevels), *factors = node.constant(Operand::kYFactors);
+  if ((node.has(Operand::kYLevels) && levels == nullptr) || (node.has(Operand::kYFactors) && factors == nullptr))
+    return false;
+  if (factors != nullptr) y_factors_ = *factors;
+  if (levels == nullptr) return true;
+  levels_ = *levels;
+  const auto* l = levels_.data<int32_t>();
+  for (int64_t n = 0; n < columns_; ++n)
+    if (l[n] < -256 || l[n] > 255 || l[columns_ + n] < 0 || l[columns_ + n] > l[2 * columns_ + n] ||
+        l[2 * columns_ + n] > 255)
+      return false;
+  return true;
 }
 
 bool QFinish::is_bounded() const {
@@ -169,6 +203,13 @@ QFinish::Bound QFinish::bind(const Bindings& b, void* scratch) const {
   if (offset_.raw() != nullptr) bound.form.offset = offset_.data<float>();
   if (row_.raw() != nullptr) bound.form.row = row_.data<float>();
   if (table_.raw() != nullptr) bound.form.table = table_.data<uint8_t>();
+  if (row_factors_.raw() != nullptr) bound.form.row_factors = row_factors_.data<int32_t>();
+  if (y_factors_.raw() != nullptr) bound.form.y_factors = y_factors_.data<float>();
+  if (levels_.raw() != nullptr) {
+    bound.form.zeros = levels_.data<int32_t>();
+    bound.form.lows = bound.form.zeros + columns_;
+    bound.form.highs = bound.form.lows + columns_;
+  }
   if (residual_ != kNoValue) {
     if (residual_is_bytes_)
       bound.form.residual_bytes = static_cast<const uint8_t*>(b.at(residual_));

@@ -21,15 +21,18 @@ struct QWeightSource {
   int64_t packed_taps = 1, packed_depth = 1, slices = 1;
 };
 
-/// Packed panels of all groups. Bytes that are unsigned are packed less 128, and the zero point with them. Where a zero
-/// point is left, a group has one more panel whose first column is 1: it sums the rows.
+/// Packed panels of all groups. Bytes that are unsigned are packed less 128, and the zero points with them. Where a
+/// zero point is left, a group has one more panel whose first column is 1: it sums the rows.
 struct QWeights {
   Tensor packed;
   Tensor correction;   // i32 {groups * columns}: what each unit of x's zero point makes, a row's own sum apart
   int32_t w_zero = 0;  // of the packed numbers
+  Tensor zeros;        // i32 {groups * columns}, in place of w_zero where columns differ
   int64_t panels = 0, group_words = 0;
 
-  bool sums_rows() const { return w_zero != 0; }
+  bool sums_rows() const { return w_zero != 0 || zeros.raw() != nullptr; }
+  /// What a row's sum is multiplied by, apart from `zeros`.
+  int32_t row_factor() const { return zeros.raw() != nullptr ? -1 : -w_zero; }
 };
 Result<QWeights> pack_q_weights(const LowerNode& node, const kernels::WordKernel& kernel, const QWeightSource& source);
 
@@ -40,8 +43,8 @@ void pack_ones(const kernels::WordKernel& kernel, int64_t taps, int64_t depth, u
 class QFinish {
  public:
   /// nullopt for what kernels lack: other types than u8 and f32, operands that are not constant where they must be.
-  /// `correction`: i32 {columns}, what each unit of x's zero point adds to the sums; nullptr where that is the step's.
-  static std::optional<QFinish> make(const LowerNode& node, const Tensor* correction);
+  /// `weights`: nullptr where what zero points make is the step's.
+  static std::optional<QFinish> make(const LowerNode& node, const QWeights* weights);
 
   /// Addresses of one run.
   struct Bound {
@@ -59,6 +62,9 @@ class QFinish {
       f.row_terms = row_terms;
       f.correction += column;
       f.multiplier += column;
+      if (f.row_factors != nullptr) f.row_factors += column;
+      if (f.y_factors != nullptr) f.y_factors += column;
+      if (f.zeros != nullptr) f.zeros += column, f.lows += column, f.highs += column;
       if (f.offset != nullptr) f.offset += column;
       if (f.row != nullptr) f.row += column;
       if (f.residual_bytes != nullptr) f.residual_bytes += at;
@@ -80,9 +86,11 @@ class QFinish {
 
  private:
   bool is_bounded() const;
+  /// Takes what differs from column to column of the result; false where it cannot.
+  bool take_columns(const LowerNode& node);
 
   kernels::SumsFinish form_;
-  Tensor correction_, multiplier_, offset_, row_, table_;
+  Tensor correction_, multiplier_, offset_, row_, table_, row_factors_, levels_, y_factors_;
   Tensor unit_, bias_;  // of what the correction is made, where the zero point of x is computed
   int32_t x_zero_ = 0;
   ValueId x_scale_ = kNoValue, x_zero_value_ = kNoValue;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -59,14 +60,23 @@ std::string expect_same_bits(const std::string& text, int threads = 2) {
 
 /// A QConv with so many channels, groups, kernel taps along a side, stride and dilation.
 std::string convolution(int in, int out, int group, int side, int stride, int dilation, const std::string& more = "",
-                        const std::string& operands = "", const std::string& weight = "i8") {
+                        const std::string& operands = "", const std::string& weight = "i8",
+                        const std::string& constants = "") {
   const int pad = (side - 1) / 2 * dilation;
   return fmt::format(R"(graph (u8[2,9,11,{0}] x) -> (y) {{
     w = constant {8}[{1},{2},{3},{3}] random(1)  m = constant f32[{1}] fill(0.0007)  b = constant i32[{1}] fill(531)
+    {11}
     y = fovea.QConv@1(x, w, m, b{9}) {{group={4}, strides=[{5}, {5}], dilations=[{6}, {6}], pads=[{7}, {7}, {7}, {7}],
       x_zero=117, output="u8", y_zero=99{10}}}
   }})",
-                     in, out, in / group, side, group, stride, dilation, pad, weight, operands, more);
+                     in, out, in / group, side, group, stride, dilation, pad, weight, operands, more, constants);
+}
+
+/// n numbers below `below`, as text.
+std::string steps_of(int n, int step, int below) {
+  std::vector<int> numbers;
+  for (int i = 0; i < n; ++i) numbers.push_back(i * step % below);
+  return fmt::format("{}", fmt::join(numbers, ", "));
 }
 
 TEST(QuantisedSteps, ConvolutionsOfEveryShape) {
@@ -110,14 +120,47 @@ TEST(QuantisedSteps, WeightsWithAZeroPoint) {
   }
 }
 
+TEST(QuantisedSteps, WeightsWithAZeroPointForEachColumn) {
+  for (const std::string weight : {"i8", "u8"})
+    for (const int threads : {1, 3}) {
+      // A kernel, a pointwise one, one that folds its lines, groups, and a channel to each group.
+      for (const auto& [in, out, group, side, stride] : std::vector<std::array<int, 5>>{
+               {24, 40, 1, 3, 1}, {64, 70, 1, 1, 1}, {3, 33, 1, 7, 2}, {8, 12, 2, 3, 1}, {40, 40, 40, 3, 1}}) {
+        const std::string zeros = fmt::format("z = constant i32[{}] {{{}}}", out, steps_of(out, 37, 128));
+        const std::string ran = expect_same_bits(
+            convolution(in, out, group, side, stride, 1, "", ", _, _, _, _, _, _, z", weight, zeros), threads);
+        EXPECT_THAT(ran, Not(HasSubstr("reference"))) << in << " " << side;
+      }
+    }
+}
+
+TEST(QuantisedSteps, ChannelsWithTheirOwnScales) {
+  // A convolution whose result has levels of its own for each column, and one over such channels.
+  for (const auto& [in, out, group, side] :
+       std::vector<std::array<int, 4>>{{24, 40, 1, 3}, {64, 70, 1, 1}, {40, 40, 40, 5}}) {
+    const std::string high = fmt::format("{}", fmt::join(std::vector<int>(static_cast<size_t>(out), 240), ", "));
+    const std::string constants = fmt::format(
+        "l = constant i32[3,{0}] {{{1}, {2}, {3}}}  f = constant f32[{0}] random(9)  z = constant i32[{4}] {{{5}}}",
+        out, steps_of(out, 11, 256), steps_of(out, 7, 90), high, in, steps_of(in, 29, 256));
+    const std::string x_zeros = group == in ? "z" : "_";
+    for (const std::string factors : {"", ", f"}) {
+      const std::string more = factors.empty() ? "" : R"(, activation="HardSwish")";
+      const std::string ran = expect_same_bits(convolution(
+          in, out, group, side, 1, 1, more, ", _, _, _, _, _, _, _, " + x_zeros + ", l" + factors, "i8", constants));
+      EXPECT_THAT(ran, Not(HasSubstr("reference"))) << in << " " << side;
+    }
+  }
+}
+
 TEST(QuantisedSteps, LinearLayersWithAllThatFollowsThem) {
   const auto linear = [](const std::string& inputs, const std::string& operands, const std::string& attributes) {
     return fmt::format(R"(graph (u8[50,70] x{}) -> (y) {{
       w = constant i8[70,45] random(1)  m = constant f32[45] fill(0.002)  b = constant i32[45] fill(-77)
       o = constant f32[45] random(3)  row = constant f32[45] random(4)  t = constant u8[256] random(5)
+      z = constant i32[45] {{{}}}
       y = fovea.QMatMul@1(x, w, m, {}) {{x_zero=140{}}}
     }})",
-                       inputs, operands, attributes);
+                       inputs, steps_of(45, 31, 127), operands, attributes);
   };
   for (
       const auto& [inputs, operands, attributes] : std::vector<std::array<std::string, 3>>{
@@ -127,6 +170,8 @@ TEST(QuantisedSteps, LinearLayersWithAllThatFollowsThem) {
           {", u8[50,45] r", "b, _, r", R"(, output="u8", residual_scale=0.4, residual_zero=128, y_zero=5)"},
           {", f32[50,45] r", "b, _, r", R"(, output="u8", residual_scale=0.4, y_zero=128)"},
           {", f32[50,45] r", "b, _, r", R"(, output="f32", activation="Relu", residual_last=1)"},
+          {"", "_, o, _, _, _, _, _, z", R"(, output="u8", y_zero=20)"},
+          {"", "_, o, _, _, _, _, _, z", R"(, output="f32", w_zero=9)"},
           {", u8[50,45] r", "b, _, r, row, t",
            R"(, output="u8", row_scale=0.9, row_zero=128, inner_scale=1.1, inner_zero=60, residual_scale=0.3, y_zero=8)"},
       })

@@ -234,7 +234,7 @@ std::optional<Choice> choose(const LowerNode& node, const ConvGeometry& g, doubl
 }  // namespace
 
 bool winograd_beats(const LowerNode& node, const ConvGeometry& g, double direct_speed) {
-  return !node.has(kConvTable) && choose(node, g, direct_speed).has_value();
+  return !node.has(ops::kConvPixels) && choose(node, g, direct_speed).has_value();
 }
 
 namespace {
@@ -257,7 +257,7 @@ StepPtr make_winograd_step(const LowerNode& node, const kernels::WinogradConv& c
 
 std::vector<Candidate> winograd_candidates(const LowerNode& node, const ConvGeometry& g) {
   std::vector<Candidate> ways;
-  if (!applies(g) || node.has(kConvTable)) return ways;
+  if (!applies(g) || node.has(ops::kConvPixels)) return ways;
   const auto add = [&](const kernels::WinogradConv& conv, const Schedule& schedule) {
     std::string name = fmt::format("winograd {}x3 {}, {}", conv.size, conv.kernel->name,
                                    schedule.shared ? "shared" : fmt::format("blocks of {}", schedule.block));
