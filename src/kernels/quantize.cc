@@ -247,31 +247,41 @@ int64_t sum_all_bytes(const uint8_t* x, int64_t n) {
   return total;
 }
 
-void max_taps_of_bytes(const uint8_t* const* rows, int64_t stride, int64_t taps, int64_t channels, int64_t count,
-                       uint8_t* y) {
+void max_windows(const ByteWindows& w, uint8_t* y) {
   const hn::ScalableTag<uint8_t> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  for (int64_t i = 0; i < count; ++i) {
+  for (int64_t i = 0; i < w.count; ++i, y += w.channels) {
     int64_t c = 0;
-    for (; c + lanes <= channels; c += lanes) {
-      auto most = hn::LoadU(d, rows[i] + c);
-      for (int64_t t = 1; t < taps; ++t) most = hn::Max(most, hn::LoadU(d, rows[t * stride + i] + c));
-      hn::StoreU(most, d, y + i * channels + c);
+    for (; c + lanes <= w.channels; c += lanes) {
+      auto most = hn::Zero(d);
+      for (int64_t l = 0; l < w.line_count; ++l) {
+        const uint8_t* from = w.lines[l] + i * w.step + c;
+        for (int64_t t = 0; t < w.taps; ++t) most = hn::Max(most, hn::LoadU(d, from + t * w.tap));
+      }
+      hn::StoreU(most, d, y + c);
     }
-    for (; c < channels; ++c) {
-      uint8_t most = rows[i][c];
-      for (int64_t t = 1; t < taps; ++t) most = rows[t * stride + i][c] > most ? rows[t * stride + i][c] : most;
-      y[i * channels + c] = most;
+    for (; c < w.channels; ++c) {
+      uint8_t most = 0;
+      for (int64_t l = 0; l < w.line_count; ++l)
+        for (int64_t t = 0; t < w.taps; ++t) {
+          const uint8_t x = w.lines[l][i * w.step + t * w.tap + c];
+          most = x > most ? x : most;
+        }
+      y[c] = most;
     }
   }
 }
 
-void sum_taps_of_bytes(const uint8_t* const* rows, int64_t stride, int64_t taps, int64_t channels, int32_t* sums) {
-  for_vectors(channels, [&](int64_t c, int64_t n) HWY_ATTR {
-    I sum = load_bytes(rows[0] + c, n);
-    for (int64_t t = 1; t < taps; ++t) sum = hn::Add(sum, load_bytes(rows[t * stride] + c, n));
-    store_ints(sums + c, n, sum);
-  });
+void sum_of_windows(const ByteWindows& w, int32_t* sums) {
+  for (int64_t i = 0; i < w.count; ++i, sums += w.channels)
+    for_vectors(w.channels, [&](int64_t c, int64_t n) HWY_ATTR {
+      I sum = hn::Zero(DI());
+      for (int64_t l = 0; l < w.line_count; ++l) {
+        const uint8_t* from = w.lines[l] + i * w.step + c;
+        for (int64_t t = 0; t < w.taps; ++t) sum = hn::Add(sum, load_bytes(from + t * w.tap, n));
+      }
+      store_ints(sums + c, n, sum);
+    });
 }
 
 void interleave(const uint8_t* const* rows, int64_t n, uint32_t* out) {
@@ -329,8 +339,8 @@ HWY_EXPORT(finish_ints);
 HWY_EXPORT(finish_floats);
 HWY_EXPORT(sum_rows_of_bytes);
 HWY_EXPORT(sum_all_bytes);
-HWY_EXPORT(max_taps_of_bytes);
-HWY_EXPORT(sum_taps_of_bytes);
+HWY_EXPORT(max_windows);
+HWY_EXPORT(sum_of_windows);
 HWY_EXPORT(interleave);
 HWY_EXPORT(bounds_of);
 }  // namespace
@@ -433,16 +443,14 @@ int64_t sum_bytes(const uint8_t* x, int64_t n) {
   obey_active_isa();
   return HWY_DYNAMIC_DISPATCH(sum_all_bytes)(x, n);
 }
-void max_byte_rows(const uint8_t* const* rows, int64_t row_stride, int64_t taps, int64_t channels, int64_t count,
-                   uint8_t* y) {
+void max_of_windows(const ByteWindows& w, uint8_t* y) {
   obey_active_isa();
-  HWY_DYNAMIC_DISPATCH(max_taps_of_bytes)(rows, row_stride, taps, channels, count, y);
+  HWY_DYNAMIC_DISPATCH(max_windows)(w, y);
 }
-void sum_byte_taps(const uint8_t* const* rows, int64_t row_stride, int64_t taps, int64_t channels, int32_t* sums) {
+void sum_windows(const ByteWindows& w, int32_t* sums) {
   obey_active_isa();
-  HWY_DYNAMIC_DISPATCH(sum_taps_of_bytes)(rows, row_stride, taps, channels, sums);
+  HWY_DYNAMIC_DISPATCH(sum_of_windows)(w, sums);
 }
-
 void interleave_signed(const uint8_t* const* rows, int64_t n, uint32_t* out) {
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(interleave)(rows, n, out);

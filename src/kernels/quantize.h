@@ -82,11 +82,17 @@ void finish_sums(const SumsFinish& f, const float* sums, int64_t sums_stride, in
 void sum_byte_rows(const uint8_t* x, int64_t rows, int64_t stride, int64_t columns, int32_t* sums);
 /// Sum of x[0, n).
 int64_t sum_bytes(const uint8_t* x, int64_t n);
-/// y[i * channels + c] = max over taps of rows[t * row_stride + i][c].
-void max_byte_rows(const uint8_t* const* rows, int64_t row_stride, int64_t taps, int64_t channels, int64_t count,
-                   uint8_t* y);
-/// sums[c] = sum over taps of rows[t * row_stride][c].
-void sum_byte_taps(const uint8_t* const* rows, int64_t row_stride, int64_t taps, int64_t channels, int32_t* sums);
+/// Windows along lines of NHWC bytes: window i sees lines[l][i * step + t * tap + c] for all l and t.
+struct ByteWindows {
+  const uint8_t* const* lines = nullptr;
+  int64_t line_count = 0, taps = 0;  // taps of a line
+  int64_t step = 0, tap = 0;         // bytes
+  int64_t channels = 0, count = 0;   // count: of windows
+};
+/// y[i * channels + c] = the largest that window i sees.
+void max_of_windows(const ByteWindows& w, uint8_t* y);
+/// sums[i * channels + c] = the sum of all that it sees.
+void sum_windows(const ByteWindows& w, int32_t* sums);
 
 /// out[i] is the word of bytes rows[0][i] to rows[3][i], the first one lowest, each with its highest bit turned.
 void interleave_signed(const uint8_t* const* rows, int64_t n, uint32_t* out);

@@ -103,23 +103,38 @@ TEST(Quantize, RowsAreSummedAndTheLargestFound) {
   for (const int64_t channels : kLengths) {
     const int64_t rows = 5;
     const std::vector<uint8_t> x = random_bytes(rows * channels);
-    std::vector<int32_t> sums(static_cast<size_t>(channels)), taps(sums.size());
-    std::vector<uint8_t> most(sums.size());
-    const uint8_t* pointers[rows];
-    for (int64_t r = 0; r < rows; ++r) pointers[r] = x.data() + r * channels;
+    std::vector<int32_t> sums(static_cast<size_t>(channels));
     sum_byte_rows(x.data(), rows, channels, channels, sums.data());
-    sum_byte_taps(pointers, 1, rows, channels, taps.data());
-    max_byte_rows(pointers, 1, rows, channels, 1, most.data());
     for (size_t c = 0; c < sums.size(); ++c) {
-      int32_t sum = 0, largest = 0;
-      for (int64_t r = 0; r < rows; ++r) {
-        sum += pointers[r][c];
-        largest = std::max(largest, int32_t{pointers[r][c]});
-      }
+      int32_t sum = 0;
+      for (int64_t r = 0; r < rows; ++r) sum += x[static_cast<size_t>(r * channels) + c];
       ASSERT_EQ(sums[c], sum);
-      ASSERT_EQ(taps[c], sum);
-      ASSERT_EQ(int{most[c]}, largest);
     }
+  }
+}
+
+TEST(Quantize, WindowsAlongLines) {
+  for (const int64_t channels : kLengths) {
+    // Two lines of nine pixels, four windows two pixels apart, whose two taps are two pixels apart.
+    const std::vector<uint8_t> x = random_bytes(2 * 9 * channels);
+    const uint8_t* lines[] = {x.data() + 9 * channels, x.data()};
+    const ByteWindows w{lines, 2, 2, 2 * channels, 2 * channels, channels, 3};
+    std::vector<int32_t> sums(static_cast<size_t>(3 * channels));
+    std::vector<uint8_t> most(sums.size());
+    sum_windows(w, sums.data());
+    max_of_windows(w, most.data());
+    for (int64_t i = 0; i < 3; ++i)
+      for (int64_t c = 0; c < channels; ++c) {
+        int32_t sum = 0, largest = 0;
+        for (int64_t l = 0; l < 2; ++l)
+          for (int64_t t = 0; t < 2; ++t) {
+            const int32_t v = x[static_cast<size_t>((l * 9 + 2 * i + 2 * t) * channels + c)];
+            sum += v;
+            largest = std::max(largest, v);
+          }
+        ASSERT_EQ(sums[static_cast<size_t>(i * channels + c)], sum);
+        ASSERT_EQ(int{most[static_cast<size_t>(i * channels + c)]}, largest);
+      }
   }
 }
 

@@ -17,7 +17,14 @@ namespace {
 
 using kernels::WordFormat;
 
-constexpr int64_t kFewChannels = 16;
+/// Up to so many channels a line of the kernel is one tap: those of this convolution, where fewer words are padding
+/// then.
+int64_t few_channels(const ConvGeometry& g, const kernels::WordKernel& kernel) {
+  constexpr int64_t kFewChannels = 16;
+  const int64_t width = g.shape.kernel_width, depth = g.in_per_group;
+  const bool gains = kernels::tap_words(kernel, width * depth) < width * kernels::tap_words(kernel, depth);
+  return gains ? std::max(depth, kFewChannels) : kFewChannels;
+}
 
 class QConvStep final : public Step {
  public:
@@ -200,7 +207,7 @@ StepPtr make_qconv_step(const LowerNode& node) {
   source.packed_taps = taps;
   source.packed_depth = depth;
   PixelForm form = PixelForm::whole;
-  if (folds_kernel_row(*g, kFewChannels)) {
+  if (folds_kernel_row(*g, few_channels(*g, kernel))) {
     form = PixelForm::folded;
     source.packed_taps = g->shape.kernel_height;
     source.packed_depth = g->shape.kernel_width * depth;

@@ -12,44 +12,40 @@
 namespace fovea::cpu {
 namespace {
 
-/// Byte windows as pointers: where each tap of an output pixel lies, or nullptr outside.
+constexpr int64_t kMostTaps = 1024;  // pointers to lines of as many lie on the stack
+
+/// Windows of bytes.
 struct Windows {
   kernels::ConvShape s;
   std::vector<int64_t> pads;
 
-  /// The taps of output pixel (y, x) that lie inside, one behind the other.
-  int64_t taps(const uint8_t* x, int64_t oy, int64_t ox, const uint8_t** to) const {
-    int64_t count = 0;
-    for (int64_t ky = 0; ky < s.kernel_height; ++ky)
-      for (int64_t kx = 0; kx < s.kernel_width; ++kx) {
-        const int64_t iy = oy * s.stride_y - s.pad_top + ky * s.dilation_y;
-        const int64_t ix = ox * s.stride_x - s.pad_left + kx * s.dilation_x;
-        if (iy >= 0 && iy < s.in_height && ix >= 0 && ix < s.in_width)
-          to[count++] = x + iy * s.row_stride + ix * s.pixel_stride;
-      }
-    return count;
+  /// The taps of a window along one axis that lie inside: [first, last).
+  struct Inside {
+    int64_t first, last;
+    int64_t count() const { return last - first; }
+  };
+  static Inside along(int64_t begin, int64_t taps, int64_t dilation, int64_t extent) {
+    const int64_t first = begin < 0 ? std::min(taps, ceil_div(-begin, dilation)) : 0;
+    const int64_t last = begin < extent ? std::min(taps, (extent - 1 - begin) / dilation + 1) : 0;
+    return {first, std::max(first, last)};
+  }
+  Inside rows(int64_t oy) const {
+    return along(oy * s.stride_y - s.pad_top, s.kernel_height, s.dilation_y, s.in_height);
+  }
+  Inside columns(int64_t ox) const {
+    return along(ox * s.stride_x - s.pad_left, s.kernel_width, s.dilation_x, s.in_width);
   }
   /// Whether any tap lies inside.
-  bool sees(int64_t oy, int64_t ox) const {
-    const auto along = [](int64_t o, int64_t stride, int64_t pad, int64_t k, int64_t dilation, int64_t extent) {
-      for (int64_t t = 0; t < k; ++t) {
-        const int64_t i = o * stride - pad + t * dilation;
-        if (i >= 0 && i < extent) return true;
-      }
-      return false;
-    };
-    return along(oy, s.stride_y, s.pad_top, s.kernel_height, s.dilation_y, s.in_height) &&
-           along(ox, s.stride_x, s.pad_left, s.kernel_width, s.dilation_x, s.in_width);
-  }
+  bool sees(int64_t oy, int64_t ox) const { return rows(oy).count() > 0 && columns(ox).count() > 0; }
   /// Those that lie inside or in the padding, but not beyond it.
   int64_t padded_taps(int64_t oy, int64_t ox) const {
-    const auto along = [](int64_t o, int64_t stride, int64_t pad, int64_t k, int64_t dilation, int64_t end) {
+    const auto within = [](int64_t o, int64_t stride, int64_t pad, int64_t k, int64_t dilation, int64_t end) {
       int64_t n = 0;
       for (int64_t t = 0; t < k; ++t) n += o * stride - pad + t * dilation < end;
       return n;
     };
-    return along(oy, s.stride_y, s.pad_top, s.kernel_height, s.dilation_y, s.in_height + pads[2]) *
-           along(ox, s.stride_x, s.pad_left, s.kernel_width, s.dilation_x, s.in_width + pads[3]);
+    return within(oy, s.stride_y, s.pad_top, s.kernel_height, s.dilation_y, s.in_height + pads[2]) *
+           within(ox, s.stride_x, s.pad_left, s.kernel_width, s.dilation_x, s.in_width + pads[3]);
   }
 };
 
@@ -69,7 +65,6 @@ std::optional<Windows> windows_of(const LowerNode& node) {
   s.pad_top = pads[0], s.pad_left = pads[1];
   s.pixel_stride = x[3];
   s.row_stride = x[2] * x[3];
-  constexpr int64_t kMostTaps = 1024;  // pointers to them lie on the stack
   if (s.kernel_height > kMostTaps || s.kernel_width > kMostTaps || s.taps() > kMostTaps) return std::nullopt;
   return Windows{s, pads};
 }
@@ -85,27 +80,23 @@ class QPoolStep final : public Step {
         padding_counts_(node.integer("count_include_pad", 0) != 0),
         finish_(finish),
         threads_(std::max(node.threads, 1)),
-        sums_(round_up(node.shape(0)[3], 16)) {}
+        sums_(round_up(node.shape(0)[3] * node.out_shape()[2], 16)) {
+    // Windows between the first and the last that see all their columns.
+    const kernels::ConvShape& w = windows_.s;
+    while (first_whole_ < w.out_width && windows_.columns(first_whole_).count() < w.kernel_width) ++first_whole_;
+    last_whole_ = first_whole_;
+    while (last_whole_ < w.out_width && windows_.columns(last_whole_).count() == w.kernel_width) ++last_whole_;
+  }
 
   Result<void> run(const Bindings& b) const override {
     const auto* x = static_cast<const uint8_t*>(b.at(x_));
     const kernels::ConvShape& s = windows_.s;
-    const int64_t channels = s.pixel_stride, row = s.out_width * channels;
+    const int64_t row = s.out_width * s.pixel_stride;
     const int64_t grain = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, row * s.taps()));
     b.pool->parallel_for(batch_ * s.out_height, grain, [&](int64_t begin, int64_t end, int worker) {
-      const uint8_t* taps[1024];
       auto* sums = static_cast<int32_t*>(b.scratch) + worker * sums_;
-      for (int64_t p = begin * s.out_width; p < end * s.out_width; ++p) {
-        const int64_t oy = p / s.out_width % s.out_height, ox = p % s.out_width;
-        const int64_t inside = windows_.taps(x + p / s.pixels() * s.in_height * s.row_stride, oy, ox, taps);
-        if (!mean_) {
-          kernels::max_byte_rows(taps, 1, inside, channels, 1, static_cast<uint8_t*>(b.at_mutable(y_)) + p * channels);
-          continue;
-        }
-        kernels::sum_byte_taps(taps, 1, inside, channels, sums);
-        finish_.run(b, y_, sums, inside, padding_counts_ ? windows_.padded_taps(oy, ox) : inside, p * channels,
-                    channels);
-      }
+      for (int64_t line = begin; line < end; ++line)
+        pool_line(b, x + line / s.out_height * s.in_height * s.row_stride, line, sums);
     });
     return {};
   }
@@ -113,6 +104,42 @@ class QPoolStep final : public Step {
   int64_t scratch_bytes() const override { return mean_ ? threads_ * sums_ * 4 : 0; }
 
  private:
+  /// Line `line` of the batch's results, from its image.
+  void pool_line(const Bindings& b, const uint8_t* image, int64_t line, int32_t* sums) const {
+    const kernels::ConvShape& s = windows_.s;
+    const int64_t oy = line % s.out_height;
+    const Windows::Inside rows = windows_.rows(oy);
+    const uint8_t* lines[kMostTaps];
+    for (int64_t k = rows.first; k < rows.last; ++k)
+      lines[k - rows.first] = image + (oy * s.stride_y - s.pad_top + k * s.dilation_y) * s.row_stride;
+    for (int64_t ox = 0; ox < s.out_width;) {
+      const int64_t count = ox == first_whole_ && last_whole_ > ox ? last_whole_ - ox : 1;
+      stretch(b, {lines, rows.count(), 0, 0, 0, s.pixel_stride, count}, line, oy, ox, sums);
+      ox += count;
+    }
+  }
+
+  /// `w.count` windows from column ox on, which see the same number of columns.
+  void stretch(const Bindings& b, kernels::ByteWindows w, int64_t line, int64_t oy, int64_t ox, int32_t* sums) const {
+    const kernels::ConvShape& s = windows_.s;
+    const Windows::Inside columns = windows_.columns(ox);
+    w.taps = columns.count();
+    w.step = s.stride_x * s.pixel_stride;
+    w.tap = s.dilation_x * s.pixel_stride;
+    const uint8_t* from[kMostTaps];
+    for (int64_t k = 0; k < w.line_count; ++k)
+      from[k] = w.lines[k] + (ox * s.stride_x - s.pad_left + columns.first * s.dilation_x) * s.pixel_stride;
+    w.lines = from;
+    const int64_t pixel = line * s.out_width + ox, inside = w.line_count * w.taps;
+    if (!mean_) {
+      kernels::max_of_windows(w, static_cast<uint8_t*>(b.at_mutable(y_)) + pixel * s.pixel_stride);
+      return;
+    }
+    kernels::sum_windows(w, sums);
+    finish_.run(b, y_, sums, inside, padding_counts_ ? windows_.padded_taps(oy, ox) : inside, pixel * s.pixel_stride,
+                s.pixel_stride, w.count);
+  }
+
   ValueId x_, y_;
   int64_t batch_;
   Windows windows_;
@@ -120,6 +147,7 @@ class QPoolStep final : public Step {
   QMeanFinish finish_;
   int threads_;
   int64_t sums_;
+  int64_t first_whole_ = 0, last_whole_ = 0;
 };
 
 /// Means over the rows of matrices {rows, columns}, one behind the other.
@@ -158,7 +186,7 @@ class QMeanStep final : public Step {
 }  // namespace
 
 void QMeanFinish::run(const Bindings& b, ValueId y, const int32_t* sums, int64_t added, int64_t counted, int64_t at,
-                      int64_t n) const {
+                      int64_t n, int64_t rows) const {
   constexpr int64_t kStretch = 64;
   int32_t correction[kStretch];
   float multiplier[kStretch];
@@ -169,9 +197,9 @@ void QMeanFinish::run(const Bindings& b, ValueId y, const int32_t* sums, int64_t
   f.multiplier = multiplier;
   f.range = range;
   for (int64_t i = 0; i < n; i += kStretch)
-    kernels::finish_sums(f, sums + i, 0, 1, std::min(kStretch, n - i),
+    kernels::finish_sums(f, sums + i, n, rows, std::min(kStretch, n - i),
                          to_floats ? nullptr : static_cast<uint8_t*>(b.at_mutable(y)) + at + i,
-                         to_floats ? b.f32_mutable(y) + at + i : nullptr, 0);
+                         to_floats ? b.f32_mutable(y) + at + i : nullptr, n);
 }
 
 StepPtr make_qpool_step(const LowerNode& node) {

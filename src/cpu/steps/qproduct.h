@@ -113,9 +113,9 @@ struct QMeanFinish {
     return {static_cast<int32_t>(node.integer("x_zero", 0)), node.real("factor", 1), byte_range(node),
             node.outputs[0].dtype == DType::f32};
   }
-  /// sums[0, n), each of `added` bytes, as means over `counted` at elements [at, at + n) of y.
-  void run(const Bindings& b, ValueId y, const int32_t* sums, int64_t added, int64_t counted, int64_t at,
-           int64_t n) const;
+  /// Rows of n sums, each of `added` bytes, as means over `counted` at elements [at, at + rows * n) of y.
+  void run(const Bindings& b, ValueId y, const int32_t* sums, int64_t added, int64_t counted, int64_t at, int64_t n,
+           int64_t rows = 1) const;
 };
 
 /// row_terms[i] = factor * the sum of row i of the block, by the panel of ones that stands behind `panels` others.

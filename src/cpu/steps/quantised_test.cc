@@ -87,6 +87,10 @@ TEST(QuantisedSteps, ConvolutionsOfEveryShape) {
                                          {64, 40, 1, 1, 1, 1},
                                          {24, 16, 1, 1, 2, 1},
                                          {16, 33, 1, 3, 1, 1},
+                                         {32, 33, 1, 3, 1, 1},
+                                         {32, 33, 1, 5, 2, 1},
+                                         {48, 33, 1, 5, 1, 1},
+                                         {32, 33, 1, 3, 1, 2},
                                          {20, 16, 1, 3, 2, 1},
                                          {8, 8, 2, 3, 1, 2},
                                          {70, 65, 1, 5, 1, 1},
@@ -231,6 +235,18 @@ TEST(QuantisedSteps, ElementwiseFunctionsAndPools) {
     k = DequantizeLinear@21(x, scale, zero)
     l = Add@14(k, f)
     j = QuantizeLinear@21(l, scale, zero)
+  })");
+  EXPECT_THAT(ran, Not(HasSubstr("reference")));
+}
+
+TEST(QuantisedSteps, WindowsThatLeaveTheImage) {
+  const std::string ran = expect_same_bits(R"(graph (u8[2,7,9,20] x, u8[1,11,13,64] w) -> (a, b, c, d, e) {
+    a = fovea.MaxPool@1(x) {kernel_shape=[3, 2], strides=[1, 2], dilations=[2, 3], pads=[2, 1, 3, 2]}
+    b = fovea.MaxPool@1(w) {kernel_shape=[5, 9], strides=[3, 1], pads=[2, 4, 2, 4]}
+    c = fovea.QAveragePool@1(w) {kernel_shape=[3, 5], strides=[2, 3], pads=[1, 2, 1, 2], x_zero=14, factor=0.9, output="f32"}
+    d = fovea.QAveragePool@1(w) {kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1, count_include_pad=1, pads=[0, 0, 1, 1],
+      x_zero=14, factor=1.4, output="u8", y_zero=30}
+    e = fovea.QAveragePool@1(x) {kernel_shape=[3, 3], dilations=[2, 2], x_zero=3, factor=1.4, output="u8", y_zero=30}
   })");
   EXPECT_THAT(ran, Not(HasSubstr("reference")));
 }
