@@ -30,7 +30,9 @@ constexpr Pass kOnce[] = {
 };
 
 constexpr Pass kShapesKnown[] = {
-    {"unsigned_bytes", "QuantizeLinear to i8 and back -> the same over u8", "first: Q and DQ still stand side by side",
+    {"clip_quantized", "Clip(QuantizeLinear(x)) over bytes -> QuantizeLinear(Clip(x))",
+     "first: what follows looks for QuantizeLinear and DequantizeLinear side by side", clip_quantized},
+    {"unsigned_bytes", "QuantizeLinear to i8 and back -> the same over u8", "early: Q and DQ still stand side by side",
      unsigned_bytes},
     {"expand_einsum", "Einsum(a, b) -> MatMul of what Transpose and Reshape make of both",
      "before fuse_attention, which looks for products", expand_einsum},

@@ -7,6 +7,7 @@ namespace fovea::passes {
 
 Outcome cancel_moves(Graph&, NodeId);
 int channels_last(Graph&);
+Outcome clip_quantized(Graph&, NodeId);
 Outcome expand_dynamic(Graph&, NodeId);
 Outcome expand_einsum(Graph&, NodeId);
 Outcome expand_nbits(Graph&, NodeId);

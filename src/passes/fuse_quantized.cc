@@ -39,8 +39,13 @@ void set_output(Node& node, const Quantisation& q) {
   if (q.per_tensor()) node.attributes["y_zero"] = int64_t{q.zero[0]};
 }
 
+/// What a Relu or Clip cuts off.
+using Bounds = std::pair<double, double>;
+constexpr double kAll = std::numeric_limits<double>::infinity();
+constexpr Bounds kUnbounded{-kAll, kAll};
+
 /// The levels of two bounds in front of a quantisation, for its scale and zero point `n`.
-std::pair<int32_t, int32_t> levels_of(const Quantisation& q, size_t n, std::pair<double, double> bounds) {
+std::pair<int32_t, int32_t> levels_of(const Quantisation& q, size_t n, Bounds bounds) {
   const int32_t low = q.dtype == DType::u8 ? 0 : -128, high = low + 255;
   const auto level = [&](double v) {
     return ops::requantise(static_cast<float>(v) / q.scale[n], q.zero[n], low, high);
@@ -49,15 +54,14 @@ std::pair<int32_t, int32_t> levels_of(const Quantisation& q, size_t n, std::pair
 }
 
 /// Narrows the bounds of a quantised result to those of a function in front of the quantisation.
-void set_bounds(Node& node, const Quantisation& q, std::pair<double, double> bounds) {
+void set_bounds(Node& node, const Quantisation& q, Bounds bounds) {
   const auto [low, high] = levels_of(q, 0, bounds);
   node.attributes["low"] = int64_t{low};
   node.attributes["high"] = int64_t{high};
 }
 
 /// Relu or Clip as two bounds; nullopt for anything else.
-std::optional<std::pair<double, double>> bounds_of(const Graph& graph, const Node& node) {
-  constexpr double kAll = std::numeric_limits<double>::infinity();
+std::optional<Bounds> bounds_of(const Graph& graph, const Node& node) {
   if (!node.domain.empty()) return std::nullopt;
   if (node.is("Relu")) return std::pair(0.0, kAll);
   if (!node.is("Clip")) return std::nullopt;
@@ -81,8 +85,9 @@ NodeId sole_producer(const Graph& graph, ValueId value) {
 class ProductFusion {
  public:
   /// `quantize` is the QuantizeLinear behind the product, or kNoNode.
-  ProductFusion(Graph& graph, NodeId product, NodeId quantize)
-      : graph_(graph), node_(graph.node(product)), last_(quantize == kNoNode ? product : quantize) {
+  /// `bounds`: those of a Relu or Clip between the two.
+  ProductFusion(Graph& graph, NodeId product, NodeId quantize, Bounds bounds = kUnbounded)
+      : graph_(graph), node_(graph.node(product)), last_(quantize == kNoNode ? product : quantize), bounds_(bounds) {
     if (quantize != kNoNode) y_ = any_quantiser(graph, quantize);
   }
 
@@ -169,27 +174,30 @@ class ProductFusion {
     const auto* last = node_.attribute<int64_t>("residual_last");
     const bool residual_last = last != nullptr && *last != 0 && has(node_, 3);
     const bool bounds = name == "Relu" || name == "Clip";
-    const bool relu = name == "Relu";
-    constexpr double kAll = std::numeric_limits<double>::infinity();
-    std::pair<double, double> range(-kAll, kAll);
-    if (relu)
-      range.first = 0;
-    else if (bounds)
-      range = {static_cast<double>(*node_.attribute<float>("alpha")),
-               static_cast<double>(*node_.attribute<float>("beta"))};
     const bool rounds_later = (!name.empty() && !bounds) || (bounds && residual_last);
-    if (!y_->per_tensor()) set_columns(rounds_later ? std::pair(-kAll, kAll) : range, rounds_later);
+    Bounds range = bounds_;
+    if (bounds && !rounds_later) {
+      const bool relu = name == "Relu";
+      const auto attribute = [&](const char* key) { return static_cast<double>(*node_.attribute<float>(key)); };
+      const Bounds own = relu ? Bounds(0, kAll) : Bounds(attribute("alpha"), attribute("beta"));
+      // What comes second wins where the two have nothing in common.
+      range = {std::clamp(own.first, bounds_.first, bounds_.second),
+               std::clamp(own.second, bounds_.first, bounds_.second)};
+    }
+    if (!y_->per_tensor())
+      set_columns(range, rounds_later);
+    else if (range != kUnbounded)
+      set_bounds(fused_, *y_, range);
     if (rounds_later) {
       if (y_->per_tensor()) fused_.attributes["y_factor"] = static_cast<float>(1 / static_cast<double>(y_->scale[0]));
       return;
     }
     scaled_ = true;
-    if (bounds && y_->per_tensor()) set_bounds(fused_, *y_, range);
     for (const char* key : {"activation", "alpha", "beta", "residual_last"}) fused_.attributes.erase(key);
   }
 
   /// What differs from column to column of the result.
-  void set_columns(std::pair<double, double> range, bool factors) {
+  void set_columns(Bounds range, bool factors) {
     std::vector<int32_t> levels(y_->zero);
     levels.resize(3 * y_->zero.size());
     std::vector<float> inverse;
@@ -239,6 +247,7 @@ class ProductFusion {
   Graph& graph_;
   const Node node_;
   NodeId last_;
+  Bounds bounds_;
   std::optional<Quantisation> y_;
   std::optional<DynamicallyDequantised> dynamic_;
   Node fused_;
@@ -326,6 +335,15 @@ Outcome fuse_mean(Graph& graph, NodeId id, NodeId last, const std::optional<Quan
   return applied();
 }
 
+/// Whether a QuantizeLinear takes the value alone, or what a Relu or Clip makes of it.
+bool quantised_later(const Graph& graph, ValueId value) {
+  if (only_quantiser(graph, value) != kNoNode) return true;
+  if (!used_once(graph, value)) return false;
+  const Node& user = graph.node(graph.users(value)[0]);
+  const NodeId quantize = bounds_of(graph, user) ? only_quantiser(graph, user.outputs[0]) : kNoNode;
+  return quantize != kNoNode && quantiser(graph, quantize);
+}
+
 }  // namespace
 
 Outcome fuse_quantized(Graph& graph, NodeId id) {
@@ -348,9 +366,11 @@ Outcome fuse_quantized(Graph& graph, NodeId id) {
       source = sole_producer(graph, graph.node(clip).inputs[0]);
       if (source == kNoNode) return no_match();
     }
+    if (clip != kNoNode && is_product(graph.node(source)))
+      return ProductFusion(graph, source, id, *bounds_of(graph, graph.node(clip))).run();
     return fuse_binary(graph, source, id, y, clip);
   }
-  if (only_quantiser(graph, node.outputs[0]) != kNoNode) return no_match();  // fused when that one is visited
+  if (quantised_later(graph, node.outputs[0])) return no_match();  // fused when that one is visited
   if (is_product(node)) return ProductFusion(graph, id, kNoNode).run();
   return fuse_mean(graph, id, id, std::nullopt);
 }
