@@ -22,7 +22,6 @@ class QDepthwiseStep final : public Step {
  public:
   QDepthwiseStep(const LowerNode& node, const ConvGeometry& g, Tensor weight, Tensor zeros, QFinish finish)
       : x_(node.in(0)),
-        x_zero_(static_cast<int32_t>(node.integer("x_zero", 0))),
         x_zeros_(node.has(ops::QEpilogue::kXZeros) ? *node.constant(ops::QEpilogue::kXZeros) : Tensor()),
         g_(g),
         weight_(std::move(weight)),
@@ -43,12 +42,14 @@ class QDepthwiseStep final : public Step {
 
   Result<void> run(const Bindings& b) const override {
     const auto* x = static_cast<const uint8_t*>(b.at(x_));
-    const QFinish::Bound finish = finish_.bind(b);
+    const QFinish::Bound finish = finish_.bind(b, b.scratch);
+    const int32_t x_zero = finish_.x_zero(b);
+    std::byte* room = static_cast<std::byte*>(b.scratch) + finish_.scratch_bytes();
     const kernels::ConvShape& s = g_.shape;
     const int64_t row = s.out_width * g_.in_channels();
     const int64_t grain = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, row * s.taps()));
     b.pool->parallel_for(g_.batch * s.out_height, grain, [&](int64_t begin, int64_t end, int worker) {
-      auto* in = static_cast<float*>(b.scratch) + worker * worker_floats();
+      auto* in = reinterpret_cast<float*>(room) + worker * worker_floats();
       float* sums = in + in_floats_;
       auto* table = reinterpret_cast<const float**>(sums + out_floats_);
       for (int64_t r = begin; r < end;) {
@@ -56,7 +57,8 @@ class QDepthwiseStep final : public Step {
         const int64_t lines = std::min({end - r, s.out_height - line, lines_});
         const int64_t first = std::max<int64_t>(0, line * s.stride_y - s.pad_top);
         const int64_t last = std::min(s.in_height, line * s.stride_y - s.pad_top + in_lines(lines));
-        if (first < last) centre(x + (image * s.in_height + first) * s.row_stride, (last - first) * s.row_stride, in);
+        if (first < last)
+          centre(x + (image * s.in_height + first) * s.row_stride, (last - first) * s.row_stride, x_zero, in);
         const float* from = in - first * s.row_stride;  // where line 0 would be
         if (in_registers_)
           kernels::depthwise_lines({s, weight_.data<float>(), nullptr, zeros_.data<float>(), {}}, from, line,
@@ -70,7 +72,7 @@ class QDepthwiseStep final : public Step {
     return {};
   }
   std::string kernel() const override { return in_registers_ ? "q_depthwise_lines" : "q_depthwise_table"; }
-  int64_t scratch_bytes() const override { return threads_ * worker_floats() * 4; }
+  int64_t scratch_bytes() const override { return finish_.scratch_bytes() + threads_ * worker_floats() * 4; }
 
  private:
   int64_t worker_floats() const { return in_floats_ + out_floats_ + table_floats_; }
@@ -81,12 +83,12 @@ class QDepthwiseStep final : public Step {
   }
 
   /// n bytes of whole pixels, less their zero points.
-  void centre(const uint8_t* x, int64_t n, float* y) const {
+  void centre(const uint8_t* x, int64_t n, int32_t x_zero, float* y) const {
     const int64_t channels = g_.in_channels();
     if (x_zeros_.raw() != nullptr)
       kernels::dequantize_columns(x, x_zeros_.data<int32_t>(), nullptr, y, n / channels, channels);
     else
-      kernels::dequantize_row(x, x_zero_, 1.0f, y, n);
+      kernels::dequantize_row(x, x_zero, 1.0f, y, n);
   }
 
   /// Any kernel, stride and dilation: rows by pointer.
@@ -101,8 +103,7 @@ class QDepthwiseStep final : public Step {
   }
 
   ValueId x_;
-  int32_t x_zero_;
-  Tensor x_zeros_;  // i32 {channels}, in place of x_zero_ where they differ
+  Tensor x_zeros_;  // i32 {channels}, where they differ
   ConvGeometry g_;
   Tensor weight_, zeros_;  // {taps, channels}, less its zero point; {channels}
   QFinish finish_;
@@ -117,7 +118,7 @@ StepPtr make_qdepthwise_step(const LowerNode& node) {
   const Tensor* weight = node.constant(1);
   const auto g = weight != nullptr && node.inputs[0].dtype == DType::u8 ? conv_sizes(node) : std::nullopt;
   constexpr int64_t kMostTaps = (1 << 24) / (255 * 255);
-  if (!g || g->in_per_group != 1 || g->out_per_group != 1 || g->shape.taps() > kMostTaps || node.has(8) ||
+  if (!g || g->in_per_group != 1 || g->out_per_group != 1 || g->shape.taps() > kMostTaps ||
       node.has(ops::QEpilogue::kPixels))
     return nullptr;
   using Operand = ops::QEpilogue::Operand;
@@ -150,8 +151,13 @@ StepPtr make_qdepthwise_step(const LowerNode& node) {
         return all;
       });
   auto zeros = Tensor::allocate(DType::f32, {channels});
-  auto finish = QFinish::make(node, nullptr);
-  if (!turned.ok() || !zeros.ok() || !finish) return nullptr;
+  // Zero points are taken off before the sums are made: they correct nothing.
+  QWeights weights;
+  auto correction = Tensor::allocate(DType::i32, {channels});
+  if (!turned.ok() || !zeros.ok() || !correction.ok()) return nullptr;
+  weights.correction = std::move(correction).value();
+  auto finish = QFinish::make(node, &weights);
+  if (!finish) return nullptr;
   return std::make_unique<QDepthwiseStep>(node, *g, std::move(turned).value(), std::move(zeros).value(),
                                           std::move(*finish));
 }

@@ -192,14 +192,17 @@ TEST(QuantisedSteps, ProductsOfTwoComputedOperands) {
 }
 
 TEST(QuantisedSteps, ScalesThatAreComputed) {
-  const std::string ran = expect_same_bits(R"(graph (f32[2,9,11,24] x) -> (y, z, q, s, zero) {
+  const std::string ran = expect_same_bits(R"(graph (f32[2,9,11,24] x) -> (y, z, v, q, s, zero) {
+    d = constant i8[24,1,3,3] random(4)  k = constant f32[24] fill(0.003)
     w = constant i8[40,24,3,3] random(1)  u = constant u8[24,33] random(2)  m = constant f32[40] fill(0.0007)
     n = constant f32[33] fill(0.002)  b = constant i32[40] fill(531)  o = constant f32[33] random(3)
     q, s, zero = DynamicQuantizeLinear@11(x)
     y = fovea.QConv@1(q, w, m, b, _, _, _, _, s, zero) {pads=[1, 1, 1, 1], output="f32"}
+    v = fovea.QConv@1(q, d, k, _, _, _, _, _, s, zero) {group=24, pads=[1, 1, 1, 1], w_zero=3, output="f32"}
     z = fovea.QMatMul@1(q, u, n, _, o, _, _, _, s, zero) {w_zero=120, output="u8", y_zero=30}
   })");
   EXPECT_THAT(ran, Not(HasSubstr("reference")));
+  EXPECT_THAT(ran, HasSubstr("q_depthwise"));
 }
 
 TEST(QuantisedSteps, WeightsThatNodesShareInDifferentForms) {
