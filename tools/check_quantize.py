@@ -2,9 +2,11 @@
 """Check that int8 models and calibration tables pass between fovea, ONNX Runtime and OpenVINO.
 
     .backends/venv/bin/python tools/check_quantize.py [MODEL...] [--fovea build/fovea] [--images DIR] [--answers 4] [--work DIR]
+        [--also "PyTorch x86=FILE"]...
 
 Each MODEL (default: models/demo.onnx) is quantised by fovea (u8, s8, symmetric s8, for TensorRT) and by ONNX Runtime's
-quantize_static (QDQ and QOperator), and every result is run by fovea, ONNX Runtime and OpenVINO on the same photos. Each
+quantize_static (QDQ and QOperator), by NNCF where that is installed, and, with --also, by whoever made that file of MODEL
+(tools/quantize_torch.py has models quantised by PyTorch); every result is run by fovea, ONNX Runtime and OpenVINO on the same photos. Each
 cell of the table is two relative L2 distances in percent: from the float model's answer in ONNX Runtime, and from what
 fovea answers for the same file. Integer arithmetic leaves runtimes no freedom but where they round (biases, requantisation,
 the float parts): a cell is right where the second distance is at most 1.5 times the quantised model's own distance from the
@@ -80,6 +82,15 @@ def quantize_with_onnxruntime(model, tensors, path, form):
                     activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
 
 
+def quantize_with_nncf(model, tensors, path):
+    import nncf
+    graph = onnx.load(model)
+    name = graph.graph.input[0].name
+    # Its symmetric mode gives each channel of a depthwise convolution's input a scale of its own.
+    nncf.set_log_level(logging.ERROR)
+    onnx.save(nncf.quantize(graph, nncf.Dataset(tensors, lambda tensor: {name: tensor}), subset_size=len(tensors)), path)
+
+
 def distance(a, b):
     return 100 * float(np.sqrt(sum(np.sum((x - y) ** 2.0) for x, y in zip(a, b)) / sum(np.sum(y**2.0) for y in b)))
 
@@ -96,7 +107,7 @@ def fused(model):
     return f"{integer} integer, {real} float products"
 
 
-def check_model(fovea, model, images, count, work):
+def check_model(fovea, model, images, count, work, others):
     print(f"\n{model}")
     photos = sorted(path for path in Path(images).rglob("*") if path.suffix in (".jpg", ".png"))
     tensors = []
@@ -113,6 +124,12 @@ def check_model(fovea, model, images, count, work):
         made[name] = work / (name.replace(" ", "_") + ".onnx")
         with contextlib.redirect_stdout(io.StringIO()):
             quantize_with_onnxruntime(model, tensors, made[name], form)
+    try:
+        quantize_with_nncf(model, tensors, work / "nncf.onnx")
+        made["nncf"] = work / "nncf.onnx"
+    except ModuleNotFoundError:
+        print("  nncf is not installed")
+    made |= others
     print(f"  {'producer':<22} {'fovea':>14} {'onnxruntime':>16} {'openvino':>16}  ONNX Runtime's graph")
     wrong = 0
     for name, path in made.items():
@@ -189,17 +206,22 @@ def main():
     parser.add_argument("--fovea", type=Path, default=ROOT / "build/fovea")
     parser.add_argument("--images", type=Path, default=ROOT / "models/photos")
     parser.add_argument("--answers", type=int, default=4, help="photos whose answers are compared")
+    parser.add_argument("--also", action="append", default=[], metavar="NAME=FILE",
+                        help="a model that somebody else quantised, of the one MODEL")
     parser.add_argument("--work", type=Path, help="folder for the models that are made (default: a temporary one)")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     onnxruntime.set_default_logger_severity(3)
     fovea = Fovea(options.fovea)
+    others = {name: Path(file) for name, file in (text.split("=", 1) for text in options.also)}
+    if others and len(options.models) != 1:
+        parser.error("--also is for one MODEL")
     wrong = 0
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
         for model in options.models:
-            wrong += check_model(fovea, model, options.images, options.answers, work)
+            wrong += check_model(fovea, model, options.images, options.answers, work, others)
             wrong += check_tables(fovea, model, options.images, work)
     print(f"\n{wrong} wrong" if wrong else "\nall right")
     return 1 if wrong else 0
