@@ -48,6 +48,7 @@ struct FoveaConv final : Operator {
     if (in.has(kConvPixels)) {
       FOVEA_TRY(expect_dtype(in, 0, kU8));
       FOVEA_TRY(expect_dtype(in, kConvPixels, kF32));
+      FOVEA_TRY(expect_rank_at_least(in, 0, 1));
       FOVEA_TRY(expect_shape(in, kConvPixels, Shape{in.shape(0).back(), 256}));
       if (expand) return invalid_model("a table and a pointwise convolution in front");
     } else {

@@ -35,6 +35,7 @@ struct FoveaQConv final : Operator {
     if (in.has(QEpilogue::kPixels)) {
       FOVEA_TRY(expect_dtype(in, 0, kU8));
       FOVEA_TRY(expect_dtype(in, QEpilogue::kPixels, kU8));
+      FOVEA_TRY(expect_rank_at_least(in, 0, 1));
       FOVEA_TRY(expect_shape(in, QEpilogue::kPixels, Shape{in.shape(0).back(), 256}));
     }
     return Types{FOVEA_TRY(epilogue.infer(in, {y[0], y[2], y[3], y[1]}))};
