@@ -188,11 +188,11 @@ StepPtr make_qconv_step(const LowerNode& node) {
   const Tensor* weight = node.constant(1);
   const auto g = weight != nullptr && node.inputs[0].dtype == DType::u8 ? conv_sizes(node) : std::nullopt;
   const int64_t x_zero = node.integer("x_zero", 0);
-  if (!g || x_zero < 0 || x_zero > 255 || node.has(ops::QEpilogue::kXZeros) ||
-      (node.has(ops::QEpilogue::kPixels) &&
-       (node.constant(ops::QEpilogue::kPixels) == nullptr || !folds_kernel_row(*g, kFewChannels))))
-    return nullptr;
   const kernels::WordKernel& kernel = kernels::i8_kernel();
+  constexpr size_t kPixels = ops::QEpilogue::kPixels;
+  if (!g || x_zero < 0 || x_zero > 255 || node.has(ops::QEpilogue::kXZeros) ||
+      (node.has(kPixels) && (node.constant(kPixels) == nullptr || !folds_kernel_row(*g, few_channels(*g, kernel)))))
+    return nullptr;
   const int64_t taps = g->shape.taps(), depth = g->in_per_group;
   QWeightSource source;
   source.weight = weight;
