@@ -128,6 +128,36 @@ TEST_F(Bf16, ResidualsAndPaddingOnOneSide) {
                 1e-2);
 }
 
+TEST_F(Bf16, InvertedBottlenecksWithSqueezeExcite) {
+  // Expansions whose map is large and small, channels that fill no whole vectors, several images.
+  for (const auto& [size, channels, stride] : {std::tuple{72, 72, 2}, {20, 40, 1}, {9, 24, 2}, {9, 8, 1}}) {
+    const std::string kernels = expect_near(fmt::format(R"(graph (f32[2,3,{0},{0}] x) -> (y) {{
+      w0 = constant f32[24,3,3,3] random(1)
+      w1 = constant f32[{1},24,1,1] random(2)  b1 = constant f32[{1}] random(3)
+      w2 = constant f32[{1},1,5,5] random(4)  b2 = constant f32[{1}] random(5)
+      w3 = constant f32[8,{1},1,1] random(6)
+      w4 = constant f32[{1},8,1,1] random(7)
+      w5 = constant f32[24,{1},1,1] random(8)
+      s = Conv@11(x, w0) {{pads=[1, 1, 1, 1]}}
+      e = Conv@11(s, w1, b1)
+      er = HardSwish@14(e)
+      d = Conv@11(er, w2, b2) {{pads=[2, 2, 2, 2], strides=[{2}, {2}], group={1}}}
+      dr = HardSwish@14(d)
+      m = ReduceMean@13(dr) {{axes=[2, 3], keepdims=1}}
+      q = Conv@11(m, w3)
+      qr = Relu@14(q)
+      t = Conv@11(qr, w4)
+      g = HardSigmoid@6(t) {{alpha=0.1666667, beta=0.5}}
+      k = Mul@14(dr, g)
+      y = Conv@11(k, w5)
+    }})",
+                                                        size, channels, stride),
+                                            1.5e-2);
+    EXPECT_THAT(kernels, testing::HasSubstr(channels >= 16 ? "scale" : "binary"));
+    EXPECT_THAT(kernels, testing::HasSubstr(size == 72 ? "expand_" : "depthwise_lines"));
+  }
+}
+
 TEST_F(Bf16, PointwiseConvolutionsOfOneLineAndSeveralImages) {
   expect_near(R"(graph (f32[3,32,2,20] x) -> (y) {
     w = constant f32[40,32,1,1] random(1)

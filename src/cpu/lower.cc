@@ -45,6 +45,7 @@ constexpr Maker kMakers[] = {
     {"", "MatMul", make_matmul_step},
     {"", "Max", make_binary_step},
     {"", "Min", make_binary_step},
+    {"", "Mul", make_scale_step},
     {"", "Mul", make_binary_step},
     {"", "Neg", make_unary_step},
     {"", "QuantizeLinear", make_quantize_step},
@@ -67,6 +68,7 @@ constexpr Maker kMakers[] = {
     {"fovea", "Attention", make_bf16_attention_step},
     {"fovea", "Attention", make_attention_step},
     {"fovea", "AveragePool", make_pool_step},
+    {"fovea", "Conv", make_bf16_expand_step},
     {"fovea", "Conv", make_expand_step},
     {"fovea", "Conv", make_bf16_conv_step},
     {"fovea", "Conv", make_depthwise_step},
@@ -129,7 +131,13 @@ LowerNode as_f32(const LowerNode& node) {
 
 NarrowPorts narrow_ports(const LowerNode& node) {
   if (node.precision != Precision::bf16 || kernels::bf16_kernel() == nullptr) return {};
-  if (node.node.is("Conv", "fovea")) return bf16_conv_ports(node);
+  if (node.node.is("Conv", "fovea")) {
+    for (const auto ports : {bf16_expand_ports, depthwise_ports})
+      if (const NarrowPorts found = ports(node); found.inputs != 0) return found;
+    return bf16_conv_ports(node);
+  }
+  if (node.node.is("ReduceMean")) return mean_ports(node);
+  if (node.node.is("Mul")) return scale_ports(node);
   if (node.node.is("Attention", "fovea")) return bf16_attention_ports(node);
   if (node.node.is("MatMul", "fovea") || node.node.is("MatMul") || node.node.is("Gemm")) return bf16_linear_ports(node);
   if (node.node.is("MaxPool", "fovea") || node.node.is("AveragePool", "fovea")) return pool_ports(node);

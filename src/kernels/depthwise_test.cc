@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "fovea/dtype.h"
 #include "kernels/test_numbers.h"
 
 namespace fovea::kernels {
@@ -73,6 +74,58 @@ TEST(Depthwise, EveryKernelStrideAndOddSizeMatchesPlainLoops) {
                       3e-5)
               << k << " " << stride << " " << round;
         }
+      }
+}
+
+TEST(Depthwise, NarrowInputsAndOutputsMatchPlainLoops) {
+  std::mt19937 random(3);
+  const auto pick = [&](int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1));
+  };
+  const ActivationKind kinds[] = {ActivationKind::none, ActivationKind::relu, ActivationKind::hard_swish,
+                                  ActivationKind::silu};
+  for (int64_t k : {1, 3, 5, 7})
+    for (int64_t stride : {1, 2})
+      for (int round = 0; round < 24; ++round) {
+        DepthwiseConv d;
+        ConvShape& s = d.shape;
+        s.kernel_height = s.kernel_width = k;
+        s.stride_y = s.stride_x = stride;
+        s.pad_top = s.pad_left = pick(0, k / 2);
+        s.in_height = pick(k, 20), s.in_width = pick(k, 20);
+        s.out_height = (s.in_height + 2 * s.pad_top - k) / stride + 1;
+        s.out_width = (s.in_width + 2 * s.pad_left - k) / stride + 1;
+        const int64_t channels = s.pixel_stride = pick(kLeastNarrow, 90);
+        s.row_stride = s.in_width * channels;
+        const auto count = static_cast<size_t>(s.in_height * s.row_stride),
+                   made = static_cast<size_t>(s.pixels() * channels);
+        const auto weight = random_floats(k * k * channels, 3), bias = random_floats(channels, 4);
+        std::vector<float> x = random_floats(static_cast<int64_t>(count), 2);
+        std::vector<bf16> narrow_x(count);
+        for (size_t i = 0; i < count; ++i) x[i] = narrow_x[i] = bf16(x[i]);
+        const std::vector<float> zeros(static_cast<size_t>(channels), 0.0f);
+        d.weight = weight.data();
+        d.zeros = zeros.data();
+        d.bias = round % 2 ? bias.data() : nullptr;
+        d.activation = {kinds[round % 4], 1.0f, 0.0f};
+        d.narrow_x = round % 3 != 0;
+        d.narrow_y = round % 3 != 1;
+        std::vector<float> y(made + 1, 99.0f);
+        std::vector<bf16> narrow_y(made + 1, bf16(99.0f));
+        const void* from = d.narrow_x ? static_cast<const void*>(narrow_x.data()) : x.data();
+        void* to = d.narrow_y ? static_cast<void*>(narrow_y.data()) : y.data();
+        const int64_t middle = s.out_height / 2;
+        depthwise_lines(d, from, middle, s.out_height, to);
+        depthwise_lines(d, from, 0, middle, to);
+        for (size_t i = 0; i < made; ++i) {
+          const auto pixel = static_cast<int64_t>(i) / channels;
+          const double want =
+              sum_at(d, x, pixel / s.out_width, pixel % s.out_width, static_cast<int64_t>(i) % channels);
+          const double got = d.narrow_y ? static_cast<float>(narrow_y[i]) : y[i];
+          ASSERT_NEAR(got, want, 3e-5 + (d.narrow_y ? std::abs(want) / 256 : 0)) << k << " " << stride << " " << round;
+        }
+        EXPECT_EQ(y.back(), 99.0f);
+        EXPECT_EQ(static_cast<float>(narrow_y.back()), 99.0f);
       }
 }
 

@@ -66,8 +66,11 @@ class Bf16LinearStep final : public Step {
   std::string kernel() const override { return kernel_.name; }
   int64_t scratch_bytes() const override { return threads_ * worker_bytes_; }
   int64_t overread_bytes() const override { return in_place_ ? (kernel_.row_group - 1) * stride_ : 0; }
-  // Each element of a residual is read right before its place is written.
-  bool may_overwrite(size_t input) const override { return form_.residual != kNoValue && input == 3; }
+  // Each element of a residual is read right before its place is written. Reading a row waits for the store of the one
+  // before where a vector reaches into it.
+  bool may_overwrite(size_t input) const override {
+    return form_.residual != kNoValue && input == 3 && (!narrow_y_ || form_.columns >= kernel_.columns);
+  }
 
  private:
   struct Operands {

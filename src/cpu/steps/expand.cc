@@ -57,8 +57,8 @@ class ExpandStep final : public Step {
   /// Output lines [first, last) of one image; map: room for some lines between the two.
   void lines(const Bindings& b, const float* x, int64_t first, int64_t last, float* map, float* y) const {
     const kernels::ConvShape& s = g_.shape;
-    const kernels::DepthwiseConv conv{s, weight_.data<float>(), b.f32(fused_.bias), zeros_.data<float>(),
-                                      fused_.activation};
+    const kernels::DepthwiseConv conv{
+        s, weight_.data<float>(), b.f32(fused_.bias), zeros_.data<float>(), fused_.activation, false, false};
     DenseProduct product = expand_;
     product.packed = packed_.data<float>();
     product.epilogue.bias = b.f32(expand_bias_);

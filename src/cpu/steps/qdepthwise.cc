@@ -61,8 +61,8 @@ class QDepthwiseStep final : public Step {
           centre(x + (image * s.in_height + first) * s.row_stride, (last - first) * s.row_stride, x_zero, in);
         const float* from = in - first * s.row_stride;  // where line 0 would be
         if (in_registers_)
-          kernels::depthwise_lines({s, weight_.data<float>(), nullptr, zeros_.data<float>(), {}}, from, line,
-                                   line + lines, sums - line * row);
+          kernels::depthwise_lines({s, weight_.data<float>(), nullptr, zeros_.data<float>(), {}, false, false}, from,
+                                   line, line + lines, sums - line * row);
         else
           by_table(from, line, line + lines, table, sums);
         finish(sums, g_.in_channels(), r * s.out_width, lines * s.out_width, 0, g_.in_channels());

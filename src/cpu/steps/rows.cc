@@ -1,4 +1,4 @@
-// Steps that treat each row of an f32 operand by itself: softmax, normalisations, means.
+// Steps that treat each row of an f32 operand by itself: softmax, normalisations.
 #include <algorithm>
 #include <cmath>
 
@@ -7,7 +7,6 @@
 #include "kernels/elementwise.h"
 #include "kernels/word_rows.h"
 #include "ops/normalization.h"
-#include "ops/reduce.h"
 #include "ops/shapes.h"
 #include "ops/softmax.h"
 
@@ -118,81 +117,6 @@ class NormStep final : public Step {
   int threads_;
 };
 
-/// y[o, i] = factor * sum over r of x[o, r, i], or the root of the sum of squares.
-class MeanStep final : public Step {
- public:
-  MeanStep(const LowerNode& node, int64_t outer, int64_t reduced, int64_t inner, float factor, bool norm)
-      : x_(node.in(0)),
-        y_(node.out()),
-        outer_(outer),
-        reduced_(reduced),
-        inner_(inner),
-        factor_(factor),
-        norm_(norm),
-        threads_(std::max(node.threads, 1)),
-        shares_rows_(inner > 1 && outer == 1 && threads_ > 1 && reduced * inner >= 2 * kGrain) {}
-
-  Result<void> run(const Bindings& b) const override {
-    const float* x = b.f32(x_);
-    float* y = b.f32_mutable(y_);
-    if (shares_rows_) {
-      sum_shares(x, static_cast<float*>(b.scratch), y, *b.pool);
-      if (norm_) kernels::activate({kernels::ActivationKind::sqrt, 0, 0}, y, y, inner_);
-      return {};
-    }
-    if (inner_ == 1) {
-      b.pool->parallel_for(outer_, row_grain(reduced_), [&](int64_t begin, int64_t end, int) {
-        for (int64_t o = begin; o < end; ++o) {
-          const float* row = x + o * reduced_;
-          y[o] = norm_ ? std::sqrt(kernels::sum_squares(row, 0, reduced_)) : kernels::sum(row, reduced_, factor_);
-        }
-      });
-      return {};
-    }
-    // Columns in stretches that fill whole lines of the cache.
-    constexpr int64_t kStretch = 64;
-    const int64_t stretches = (inner_ + kStretch - 1) / kStretch;
-    b.pool->parallel_for(outer_ * stretches, row_grain(reduced_ * kStretch), [&](int64_t begin, int64_t end, int) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t o = i / stretches, c = i % stretches * kStretch;
-        const int64_t columns = std::min(kStretch, inner_ - c);
-        float* to = y + o * inner_ + c;
-        sum_columns(x + o * reduced_ * inner_ + c, reduced_, columns, to);
-        if (norm_) kernels::activate({kernels::ActivationKind::sqrt, 0, 0}, to, to, columns);
-      }
-    });
-    return {};
-  }
-  std::string kernel() const override { return norm_ ? "norm" : "mean"; }
-  int64_t scratch_bytes() const override { return shares_rows_ ? threads_ * share_floats() * 4 : 0; }
-
- private:
-  int64_t share_floats() const { return round_up(inner_, 16); }
-
-  void sum_columns(const float* x, int64_t rows, int64_t columns, float* y) const {
-    if (norm_)
-      kernels::sum_square_rows(x, rows, inner_, columns, y);
-    else
-      kernels::sum_rows(x, rows, inner_, columns, factor_, y);
-  }
-
-  /// Each thread adds up the rows that lie in its core's cache, for it wrote them; then the sums are added.
-  void sum_shares(const float* x, float* sums, float* y, ThreadPool& pool) const {
-    const int64_t grain = row_grain(inner_), floats = share_floats();
-    pool.parallel_for(reduced_, grain, [&](int64_t begin, int64_t end, int worker) {
-      sum_columns(x + begin * inner_, end - begin, inner_, sums + worker * floats);
-    });
-    kernels::sum_rows(sums, pool.parts(reduced_, grain), floats, inner_, 1.0f, y);
-  }
-
-  ValueId x_, y_;
-  int64_t outer_, reduced_, inner_;
-  float factor_;
-  bool norm_;
-  int threads_;
-  bool shares_rows_;
-};
-
 }  // namespace
 
 StepPtr make_softmax_step(const LowerNode& node) {
@@ -233,42 +157,6 @@ StepPtr make_norm_step(const LowerNode& node) {
     if (element_count(node.shape(1)) == length) return std::make_unique<NormStep>(node, length, rms->epsilon, true);
   }
   return nullptr;
-}
-
-StepPtr make_mean_step(const LowerNode& node) {
-  if (node.inputs[0].dtype != DType::f32 || node.shape(0).empty()) return nullptr;
-  const Shape& shape = node.shape(0);
-  const auto rank = static_cast<int64_t>(shape.size());
-  std::vector<int64_t> axes;
-  bool mean = true;
-  if (node.node.is("GlobalAveragePool")) {
-    for (int64_t d = 2; d < rank; ++d) axes.push_back(d);
-  } else {
-    const auto* op = dynamic_cast<const ops::Reduce*>(node.op.get());
-    if (op == nullptr) return nullptr;
-    std::vector<ops::Inputs::Input> known(node.inputs.size());
-    for (size_t i = 0; i < known.size(); ++i) known[i] = {node.inputs[i], node.constant(i), node.has(i)};
-    auto resolved = op->resolve_axes(ops::Inputs(known, 1));
-    if (!resolved.ok()) return nullptr;
-    axes = std::move(resolved).value();
-    mean = node.node.is("ReduceMean");
-  }
-  // Axes that lie side by side, but for those of extent 1.
-  std::ranges::sort(axes);
-  int64_t first = rank, last = -1;
-  const auto is_reduced = [&](int64_t d) { return std::ranges::binary_search(axes, d); };
-  for (int64_t d = 0; d < rank; ++d)
-    if (is_reduced(d) && shape[static_cast<size_t>(d)] != 1) {
-      first = std::min(first, d);
-      last = d;
-    }
-  if (last < 0) return nullptr;
-  for (int64_t d = first; d <= last; ++d)
-    if (!is_reduced(d) && shape[static_cast<size_t>(d)] != 1) return nullptr;
-  const int64_t reduced = ops::extent_product(shape, first, last + 1);
-  return std::make_unique<MeanStep>(node, ops::extent_product(shape, 0, first), reduced,
-                                    ops::extent_product(shape, last + 1, rank),
-                                    mean ? 1.0f / static_cast<float>(reduced) : 1.0f, node.node.is("ReduceL2"));
 }
 
 }  // namespace fovea::cpu

@@ -32,10 +32,16 @@ StepPtr make_bf16_conv_step(const LowerNode& node);       // the same with produ
 StepPtr make_depthwise_step(const LowerNode& node);       // fovea.Conv with a channel to each group
 StepPtr make_grouped_conv_step(const LowerNode& node);    // fovea.Conv with few channels to each group
 StepPtr make_expand_step(const LowerNode& node);          // fovea.Conv with a pointwise convolution in front
+StepPtr make_bf16_expand_step(const LowerNode& node);     // the same with products in bf16, where asked for
+StepPtr make_scale_step(const LowerNode& node);           // Mul of rows in bf16 with a factor for each channel
 StepPtr make_pool_step(const LowerNode& node);            // fovea.MaxPool, fovea.AveragePool
 
 /// What narrow_ports() asks, of the nodes that these steps serve.
 NarrowPorts bf16_conv_ports(const LowerNode& node);
+NarrowPorts bf16_expand_ports(const LowerNode& node);
+NarrowPorts depthwise_ports(const LowerNode& node);
+NarrowPorts mean_ports(const LowerNode& node);
+NarrowPorts scale_ports(const LowerNode& node);
 NarrowPorts bf16_linear_ports(const LowerNode& node);
 NarrowPorts bf16_attention_ports(const LowerNode& node);
 NarrowPorts gate_ports(const LowerNode& node);
