@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <fstream>
 #include <string>
 
 #include <fmt/format.h>
 
 #include "base/cpu_features.h"
+#include "base/cpu_model.h"
 #include "base/system.h"
 #include "fovea/tensor.h"
 
@@ -25,15 +25,6 @@ double thread_cpu_seconds() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-
-std::string cpu_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    const size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
-  }
-  return "unknown";
 }
 
 constexpr struct {
@@ -53,7 +44,8 @@ int64_t bandwidth_buffer_bytes() {
 
 Machine describe_machine() {
   Machine machine;
-  machine.cpu = cpu_name();
+  machine.cpu = cpu_model();
+  if (machine.cpu.empty()) machine.cpu = "unknown";
   machine.isa = name_of(active_isa());
   const CpuFeatures& features = cpu_features();
   const std::pair<bool, const char*> extensions[] = {

@@ -86,28 +86,25 @@ Result<backends::CompiledFile> compile(const Options& options, const tasks::Sett
   return backends::compile_to_file(std::move(source), compile_options, inputs, options.out, watch);
 }
 
-/// Which shape is being measured, on a terminal.
+/// What is being measured, on a terminal.
 class TuneProgress {
  public:
   explicit TuneProgress(Console& console) : console_(console) {}
   cpu::TuneWatch watch() {
-    return {[this](const std::string& key) { show(key); }, interrupted};
+    return {[this](const std::string& what) { show(what); }, interrupted};
   }
   void clear() {
     if (std::exchange(visible_, false)) console_.err << "\r\x1b[K" << std::flush;
   }
 
  private:
-  void show(const std::string& key) {
-    ++count_;
+  void show(const std::string& what) {
     if (!console_.terminal || console_.quiet || console_.verbose) return;
-    constexpr size_t kWidth = 60;
-    console_.err << fmt::format("\r\x1b[Ktuning {}: {}", count_, key.substr(0, kWidth)) << std::flush;
+    console_.err << fmt::format("\r\x1b[Ktuning: {}", what) << std::flush;
     visible_ = true;
   }
 
   Console& console_;
-  int count_ = 0;
   bool visible_ = false;
 };
 
@@ -125,7 +122,7 @@ int run(const Options& options, Console& console) {
   progress.clear();
   if (!file.ok() && interrupted()) {
     if (!options.tune) return console.fail(file.error(), kInterrupted);
-    console.note("stopped; what was measured is kept, and not measured again");
+    console.note("stopped; nothing of what was being measured is kept");
     return kInterrupted;
   }
   if (!file.ok()) {

@@ -21,12 +21,6 @@ Result<Tensor> PackedWeights::find_in_file(const WeightKey& key, const TensorTyp
   return invalid_model("the engine file lacks the weights \"{}\"", key.order);
 }
 
-Result<Tensor> PackedWeights::invented(const TensorType& type) const {
-  Tensor made = FOVEA_TRY(Tensor::allocate(type.dtype, type.shape));
-  invent_({static_cast<std::byte*>(made.mutable_view().data), made.bytes()}, 1);
-  return made;
-}
-
 /// Plans share equal weights, also where their sources are gone.
 Tensor PackedWeights::remember(const WeightKey& key, const Tensor& source, Tensor packed) {
   const std::lock_guard lock(store_.mutex);
@@ -63,7 +57,7 @@ Result<Tensor> PackedWeights::get(const Tensor& source, const std::string& name,
   const std::string recipe = full_recipe(name, packed);
   const WeightKey key = weight_key(source, recipe);
   if (const auto it = mine_.find(key); it != mine_.end()) return take(key, recipe, it->second);
-  if (invent_) return take(key, recipe, FOVEA_TRY(invented(packed)));
+  if (only_sizes_) return take(key, recipe, FOVEA_TRY(allocate(packed.dtype, packed.shape)));
   if (only_file_) return take(key, recipe, FOVEA_TRY(find_in_file(key, packed)));
   bool first_plan = false;
   {
@@ -85,7 +79,7 @@ Result<Tensor> PackedWeights::get(const Tensor& source, const std::string& name,
   const std::string recipe = full_recipe(name, packed);
   const WeightKey key = weight_key(source, recipe);
   if (const auto it = mine_.find(key); it != mine_.end()) return take(key, recipe, it->second);
-  if (invent_) return take(key, recipe, FOVEA_TRY(invented(packed)));
+  if (only_sizes_) return take(key, recipe, FOVEA_TRY(allocate(packed.dtype, packed.shape)));
   if (only_file_) return take(key, recipe, FOVEA_TRY(find_in_file(key, packed)));
   {
     const std::lock_guard lock(store_.mutex);
@@ -108,6 +102,7 @@ Result<Tensor> PackedWeights::derive(const Tensor& packed, std::vector<Tensor> o
     if (const auto it = store_.known.find(key); it != store_.known.end()) return it->second.packed;
   }
   Tensor made = FOVEA_TRY(allocate(type.dtype, type.shape));
+  if (only_sizes_) return made;
   derived_.push_back({key, packed, made, std::move(fill), std::move(others)});
   mine_.emplace(key, made);
   return made;

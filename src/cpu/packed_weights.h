@@ -51,11 +51,10 @@ class PackedWeights {
   /// `keep_sources`: plans to come will find the weights by their sources, which stay in memory. Else only the packed
   /// ones stay.
   PackedWeights(WeightStore& store, bool keep_sources) : store_(store), keep_sources_(keep_sources) {}
-  /// For measuring steps: weights of the right size, which `fill` gives numbers that mean nothing.
-  static PackedWeights for_measuring(WeightStore& store,
-                                     std::function<void(std::span<std::byte>, uint32_t seed)> fill) {
+  /// For plans that do not run: nothing is packed, weights are zeros of the right size that take no memory.
+  static PackedWeights for_sizes(WeightStore& store) {
     PackedWeights weights(store, false);
-    weights.invent_ = std::move(fill);
+    weights.only_sizes_ = true;
     return weights;
   }
   /// Of an engine file: nothing is packed. A weight that the file lacks is an error.
@@ -95,7 +94,6 @@ class PackedWeights {
     Fill fill;
     std::vector<Tensor> others = {};
   };
-  Result<Tensor> invented(const TensorType& type) const;
   static void fill(std::vector<Waiting>& waiting, int threads, bool keep_sources);
   Result<Tensor> find_in_file(const WeightKey& key, const TensorType& type);
   Tensor remember(const WeightKey& key, const Tensor& source, Tensor packed);
@@ -104,8 +102,7 @@ class PackedWeights {
   WeightStore& store_;
   bool keep_sources_ = true;
   std::map<WeightKey, Tensor> from_file_;
-  std::function<void(std::span<std::byte>, uint32_t)> invent_;
-  bool only_file_ = false, missing_ = false;
+  bool only_sizes_ = false, only_file_ = false, missing_ = false;
   std::map<WeightKey, Tensor> mine_;
   std::vector<PackedUse> taken_;
   std::vector<Waiting> waiting_, derived_;  // the second are made of the first

@@ -91,9 +91,10 @@ class PlanMaker {
         continue;
       }
       const std::string label = lower.node.label(graph());
+      tuning.made.clear();
       StepPtr step = FOVEA_TRY_AT(label, make_step(lower, options_.fast_kernels));
       note_uses(lower.node, weights);
-      plan_->steps_.push_back({std::move(step), label, giga_macs(lower), 0});
+      plan_->steps_.push_back({std::move(step), label, giga_macs(lower), tuning.made, 0});
       nodes_.push_back(graph().order()[i]);
     }
     plan_->choices_ = std::move(tuning.taken);

@@ -51,6 +51,8 @@ class Plan {
   const Choices& choices() const { return choices_; }
   size_t steps() const { return steps_.size(); }
   std::string kernel_of_step(size_t i) const { return steps_[i].step->kernel(); }
+  /// What a tuner was asked for it; "" without one, and where there was no choice.
+  const std::string& tuning_key_of_step(size_t i) const { return steps_[i].tuning_key; }
   /// Of all threads.
   int64_t arena_bytes() const { return arena_bytes_ * std::min<int64_t>(images_, threads_); }
 
@@ -66,6 +68,7 @@ class Plan {
     StepPtr step;
     std::string label;
     double gmac = 0;
+    std::string tuning_key;
     int64_t scratch_offset = 0;
   };
   /// An output of the caller's, of one image.

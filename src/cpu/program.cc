@@ -67,14 +67,22 @@ std::unique_ptr<Program> Program::of_plans(std::vector<std::unique_ptr<const Pla
   return program;
 }
 
-Result<std::shared_ptr<const Program::Segment>> Program::segment_for(std::vector<TensorType> inputs) {
+std::shared_ptr<const Program::Segment> Program::find(std::span<const TensorType> inputs) {
   const std::lock_guard lock(mutex_);
-  const auto found = std::ranges::find_if(segments_, [&](const auto& s) { return s->inputs == inputs; });
-  if (found != segments_.end()) {
-    segments_.splice(segments_.begin(), segments_, found);
-    return segments_.front();
-  }
+  const auto found =
+      std::ranges::find_if(segments_, [&](const auto& s) { return std::ranges::equal(s->inputs, inputs); });
+  if (found == segments_.end()) return nullptr;
+  segments_.splice(segments_.begin(), segments_, found);
+  return segments_.front();
+}
+
+Result<std::shared_ptr<const Program::Segment>> Program::segment_for(std::vector<TensorType> inputs) {
+  if (auto known = find(inputs)) return known;
+  // Calls whose inputs have a plan go on meanwhile.
+  const std::lock_guard making(making_);
+  if (auto known = find(inputs)) return known;
   auto made = FOVEA_TRY(make_segment(std::move(inputs)));
+  const std::lock_guard lock(mutex_);
   segments_.push_front(made);
   if (segments_.size() > max_plans_) segments_.pop_back();
   return made;
@@ -111,6 +119,7 @@ Result<std::shared_ptr<const Program::Segment>> Program::make_segment(std::vecto
   if (shared_->options.fast_kernels)
     FOVEA_TRY(passes::run_pipeline(specialised.graph, passes::Stage::shapes_known, nullptr));
   drop_unused_constants(specialised.graph);
+  if (shared_->options.tuner) tune(specialised, images);
   PackedWeights weights(shared_->weights, keep_graph_);
   segment->plan =
       FOVEA_TRY(Plan::make(std::move(specialised.graph), specialised.operators, weights, shared_->options, images));
@@ -130,6 +139,17 @@ std::optional<passes::Specialised> Program::for_one_image(const Graph& many, std
   if (passes::weight_reuse(one->graph) < kEnoughReuse || passes::mixes_images(many, one->graph, images))
     return std::nullopt;
   return std::move(*one);
+}
+
+/// Lets the tuner measure what it does not know of this graph.
+void Program::tune(const passes::Specialised& specialised, int64_t images) {
+  shared_->options.tuner->learn([&](const std::shared_ptr<Tuner>& tuner, TrialKind kind) {
+    WeightStore own;
+    EngineOptions options = shared_->options;
+    options.tuner = tuner;
+    PackedWeights weights = kind == TrialKind::to_run ? PackedWeights(own, true) : PackedWeights::for_sizes(own);
+    return Plan::make(specialised.graph, specialised.operators, weights, options, images);
+  });
 }
 
 /// Cuts the graph at `stop`: leaves what comes before in `specialised`, with all that the rest needs as outputs.

@@ -71,11 +71,13 @@ class Program {
   };
 
   Program() = default;
+  std::shared_ptr<const Segment> find(std::span<const TensorType> inputs);
   Result<std::shared_ptr<const Segment>> segment_for(std::vector<TensorType> inputs);
   Result<std::shared_ptr<const Segment>> make_segment(std::vector<TensorType> inputs);
   /// The graph for one image, where `many`, made for these inputs, is that graph applied to each image of a batch which
   /// the threads can share out.
   std::optional<passes::Specialised> for_one_image(const Graph& many, std::vector<TensorType> inputs) const;
+  void tune(const passes::Specialised& specialised, int64_t images);
   Result<std::unique_ptr<Blocking>> split(passes::Specialised& specialised) const;
 
   std::optional<Graph> graph_;  // nothing while it can be made again
@@ -85,7 +87,8 @@ class Program {
   std::shared_ptr<Shared> shared_;
   size_t max_plans_ = 1;
   int depth_ = 0;
-  mutable std::mutex mutex_;
+  std::mutex making_;                                   // held while a segment is made: seconds, when it is tuned
+  mutable std::mutex mutex_;                            // of the segments
   std::list<std::shared_ptr<const Segment>> segments_;  // the most recently used first
 };
 

@@ -15,7 +15,7 @@
 namespace fovea::cpu {
 namespace {
 
-constexpr std::string_view kFirstLine = "fovea timing cache 1";
+constexpr std::string_view kFirstLine = "fovea timing cache 2";
 constexpr std::string_view kBeginning = "fovea timing cache ";  // in every version
 constexpr std::string_view kHash = "hash ";
 

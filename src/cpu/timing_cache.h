@@ -1,6 +1,6 @@
 // The timing cache: what tuning measured, in a small text file, so that it need not measure again.
 //
-//     fovea timing cache 1
+//     fovea timing cache 2
 //     fovea 0.1.0; Intel(R) Xeon(R) Processor; avx512 avx512_vnni; caches 49152 2097152 503316480
 //     conv 1x56x56x64 to 64 ..., threads 2 <TAB> winograd 4x3 6x64, blocks of 49 <TAB> name=microseconds <TAB> ...
 //     ...

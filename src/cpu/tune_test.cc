@@ -1,14 +1,17 @@
-// Tuning with clocks and measurements of the test's own: who is chosen, what is measured, what is kept.
+// Tuning with times of the test's own: who is chosen, what is measured, what is kept.
 #include "cpu/tune.h"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
+#include <condition_variable>
 #include <cstring>
-#include <deque>
-#include <limits>
+#include <map>
+#include <mutex>
 #include <random>
 #include <set>
+#include <thread>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -100,25 +103,57 @@ class Forced final : public Tuner {
   size_t number_;
 };
 
-/// Times as the test says; the last ones again and again.
-class Fake final : public Measurer {
+/// Steps take as long as the test says of the candidate's name and of the shape; all others nothing.
+class Fake final : public PlanTimer {
  public:
-  explicit Fake(std::deque<std::vector<double>> answers) : answers_(std::move(answers)) {}
-  std::vector<double> measure(const LowerNode& /*node*/, std::span<const Candidate> candidates,
-                              const std::function<bool()>& /*stop*/) override {
-    std::vector<double> times = answers_.front();
-    if (answers_.size() > 1) answers_.pop_front();
-    times.resize(candidates.size(), 1000);
+  using Say = std::function<double(const std::string& key, const std::string& name)>;
+  explicit Fake(Say say, double factor_of_others = 1) : say_(std::move(say)), others_(factor_of_others) {}
+  PlanTimes time(const Plan& plan) override {
+    PlanTimes times;
+    bool usual = true;
+    for (size_t i = 0; i < plan.steps(); ++i) {
+      const std::string& key = plan.tuning_key_of_step(i);
+      double us = 0;
+      if (!key.empty()) {
+        const std::string& name = plan.choices().at(key);
+        us = say_(key, name);
+        names[key].insert(name);
+        usual = usual && first_.try_emplace(key, name).first->second == name;
+      }
+      times.steps.push_back(us);
+      times.whole += us;
+    }
+    if (!usual) times.whole *= others_;
+    ++plans;
     return times;
   }
+  std::map<std::string, std::set<std::string>> names;  // that ran
+  int plans = 0;
 
  private:
-  std::deque<std::vector<double>> answers_;
+  Say say_;
+  double others_;  // of the whole run's time, in plans of other candidates than the first ones
+  Choices first_;
 };
 
-std::shared_ptr<MeasuringTuner> tuner_of(std::deque<std::vector<double>> answers, std::shared_ptr<TimingCache> cache,
-                                         TuneWatch watch = {}) {
-  return std::make_shared<MeasuringTuner>(std::move(cache), std::make_unique<Fake>(std::move(answers)), watch);
+/// 100 us, but for the second candidate that is heard of for a key.
+Fake::Say second_takes(double us) {
+  const auto heard = std::make_shared<std::map<std::string, std::vector<std::string>>>();
+  return [us, heard](const std::string& key, const std::string& name) {
+    auto& names = (*heard)[key];
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    return names.size() > 1 && names[1] == name ? us : 100.0;
+  };
+}
+
+struct Tuning {
+  Fake* timer;
+  std::shared_ptr<MeasuringTuner> tuner;
+};
+Tuning tuning_of(Fake::Say say, std::shared_ptr<TimingCache> cache, TuneWatch watch = {}, double factor_of_others = 1) {
+  auto timer = std::make_unique<Fake>(std::move(say), factor_of_others);
+  Fake* known = timer.get();
+  return {known, std::make_shared<MeasuringTuner>(std::move(cache), std::move(timer), watch)};
 }
 
 std::shared_ptr<TimingCache> no_file() { return std::make_shared<TimingCache>("", "here"); }
@@ -157,38 +192,71 @@ TEST(Tune, WithoutATunerTheFirstCandidateIsMade) {
         same_bits(answer(*compiled(std::make_shared<Forced>(0), threads)), answer(*compiled(nullptr, threads))));
 }
 
-/// One choice among "a", "b", "c" for a key.
-std::string chosen(MeasuringTuner& tuner, const std::string& key, std::vector<std::string> names = {"a", "b", "c"}) {
-  static const std::shared_ptr<const Graph> graph = network();
-  static WeightStore store;
-  static PackedWeights weights(store, true);
-  const LowerNode node{*graph, graph->node(graph->order().front()), {}, {}, nullptr, weights, 1};
-  std::vector<Candidate> candidates;
-  for (const std::string& name : names) candidates.push_back({name, nullptr});
-  return names[tuner.choose(key, node, candidates)];
+/// What a plan of network() has chosen.
+Choices choices_of(const std::shared_ptr<Tuner>& tuner, int threads) {
+  class Spy final : public Tuner {
+   public:
+    explicit Spy(std::shared_ptr<Tuner> tuner) : tuner_(std::move(tuner)) {}
+    void learn(const TrialMaker& make) override { tuner_->learn(make); }
+    size_t choose(const std::string& key, const LowerNode& node, std::span<const Candidate> candidates) override {
+      const size_t i = tuner_->choose(key, node, candidates);
+      chosen[key] = candidates[i].name;
+      return i;
+    }
+    Choices chosen;
+
+   private:
+    std::shared_ptr<Tuner> tuner_;
+  };
+  const auto spy = std::make_shared<Spy>(tuner);
+  answer(*compiled(spy, threads));
+  return spy->chosen;
+}
+
+Choices candidates_of(size_t number, int threads) {
+  const auto forced = std::make_shared<Forced>(number);
+  answer(*compiled(forced, threads));
+  return forced->taken;
 }
 
 TEST(Tune, TheFastestIsChosenButTheFirstWhereItIsAsGood) {
-  const double never = std::numeric_limits<double>::infinity();
-  const auto tuner = tuner_of({{10, 5, 7}, {10, 9.9, 12}, {never, 8, 7}, {10, never, never}}, no_file());
-  EXPECT_EQ(chosen(*tuner, "one"), "b");
-  EXPECT_EQ(chosen(*tuner, "two"), "a");
-  EXPECT_EQ(chosen(*tuner, "three"), "c");
-  EXPECT_EQ(chosen(*tuner, "four"), "a");
-  EXPECT_EQ(tuner->measured(), 4);
+  for (int threads : {1, 2}) {
+    EXPECT_EQ(choices_of(tuning_of(second_takes(50), no_file()).tuner, threads), candidates_of(1, threads));
+    EXPECT_EQ(choices_of(tuning_of(second_takes(99), no_file()).tuner, threads), candidates_of(0, threads));
+    EXPECT_EQ(choices_of(tuning_of(second_takes(150), no_file()).tuner, threads), candidates_of(0, threads));
+  }
 }
 
-TEST(Tune, WhereNothingWasComparedNothingIsKept) {
-  const double never = std::numeric_limits<double>::infinity();
+TEST(Tune, WinnersThatAreNotFasterTogetherAreNotTaken) {
   const auto cache = no_file();
-  const auto tuner = tuner_of({{never, 8, 7}, {10, never, never}, {never, never, never}, {10, never, 7}}, cache);
-  EXPECT_EQ(chosen(*tuner, "one"), "c");
-  EXPECT_EQ(chosen(*tuner, "two"), "a");
-  EXPECT_EQ(chosen(*tuner, "three"), "a");
-  for (const char* key : {"one", "two", "three"}) EXPECT_EQ(cache->find(key), nullptr) << key;
-  EXPECT_EQ(chosen(*tuner, "four"), "c");
-  ASSERT_NE(cache->find("four"), nullptr);
-  EXPECT_EQ(cache->find("four")->winner, "c");
+  const Tuning tuning = tuning_of(second_takes(50), cache, {}, 3);
+  EXPECT_EQ(choices_of(tuning.tuner, 1), candidates_of(0, 1));
+  for (const auto& [key, name] : candidates_of(0, 1)) EXPECT_EQ(cache->find(key)->winner, name);
+}
+
+TEST(Tune, EveryCandidateRunsAndTheHopelessOnesOnce) {
+  const Tuning tuning = tuning_of(second_takes(400), no_file());
+  answer(*compiled(tuning.tuner, 1));
+  size_t most = 0, names = 0;
+  for (const auto& [key, ran] : tuning.timer->names) names += ran.size(), most = std::max(most, ran.size());
+  std::set<std::pair<std::string, std::string>> all;
+  for (size_t number = 0; number < kMostCandidates; ++number)
+    for (const auto& choice : candidates_of(number, 1)) all.insert(choice);
+  EXPECT_EQ(names, all.size());
+  // Three rounds, two of them without the second one, and four plans in the end.
+  EXPECT_EQ(tuning.timer->plans, static_cast<int>(most + 2 * (most - 1) + 4));
+}
+
+TEST(Tune, WhereNothingRunsNothingIsKept) {
+  class Never final : public PlanTimer {
+   public:
+    PlanTimes time(const Plan& /*plan*/) override { return {}; }
+  };
+  const auto cache = no_file();
+  const auto tuner = std::make_shared<MeasuringTuner>(cache, std::make_unique<Never>());
+  EXPECT_EQ(choices_of(tuner, 1), candidates_of(0, 1));
+  EXPECT_EQ(tuner->measured(), 0);
+  for (const auto& [key, name] : candidates_of(0, 1)) EXPECT_EQ(cache->find(key), nullptr);
 }
 
 TEST(Tune, TheCostModelNeverChoosesTilesOfSix) {
@@ -217,34 +285,37 @@ TEST(Tune, TheCostModelNeverChoosesTilesOfSix) {
 
 TEST(Tune, WhatIsKnownIsNotMeasured) {
   const auto cache = no_file();
-  EXPECT_EQ(chosen(*tuner_of({{10, 5, 7}}, cache), "one"), "b");
-  const auto later = tuner_of({{1, 5, 7}}, cache);
-  EXPECT_EQ(chosen(*later, "one"), "b");
-  EXPECT_EQ(later->measured(), 0);
-  EXPECT_EQ(chosen(*later, "one", {"x", "y"}), "x");  // the winner of before is no candidate any more
-  EXPECT_EQ(later->measured(), 1);
+  const Choices first = choices_of(tuning_of(second_takes(50), cache).tuner, 1);
+  const Tuning later = tuning_of(second_takes(500), cache);
+  EXPECT_EQ(choices_of(later.tuner, 1), first);
+  EXPECT_EQ(later.tuner->measured(), 0);
+  EXPECT_EQ(later.timer->plans, 0);
+  const std::string key = first.begin()->first;
+  ASSERT_TRUE(cache->add(key, {"a way of before", {}}).ok());  // no candidate any more
+  EXPECT_EQ(choices_of(later.tuner, 1).at(key), candidates_of(0, 1).at(key));
+  EXPECT_EQ(later.tuner->measured(), 1);
 }
 
 TEST(Tune, EqualShapesAreMeasuredOnce) {
-  std::vector<std::string> begun;
-  const auto tuner = tuner_of({{1}}, no_file(), {[&](const std::string& key) { begun.push_back(key); }, nullptr});
-  answer(*compiled(tuner, 1));
-  EXPECT_EQ(tuner->measured(), static_cast<int>(asked(1)));
+  const Tuning tuning = tuning_of([](const std::string&, const std::string&) { return 1.0; }, no_file());
+  const auto engine = compiled(tuning.tuner, 1);
+  answer(*engine);
+  answer(*engine);
+  EXPECT_EQ(tuning.tuner->measured(), static_cast<int>(asked(1)));
   if (active_isa() != Isa::avx512) return;
-  EXPECT_THAT(begun, ElementsAre(StartsWith("conv 1x30x30x24 to 30x30x72"), StartsWith("conv 1x30x30x72 to 30x30x72"),
-                                 StartsWith("conv 1x30x30x72 to 30x30x40"), StartsWith("linear 1x40 to 100")));
+  std::vector<std::string> keys;
+  for (const auto& [key, names] : tuning.timer->names) keys.push_back(key);
+  EXPECT_THAT(keys, ElementsAre(StartsWith("conv 1x30x30x24 to 30x30x72"), StartsWith("conv 1x30x30x72 to 30x30x40"),
+                                StartsWith("conv 1x30x30x72 to 30x30x72"), StartsWith("linear 1x40 to 100")));
 }
 
-TEST(Tune, StoppingKeepsWhatWasMeasured) {
-  int left = 2;
+TEST(Tune, StoppingKeepsNothing) {
+  int left = 3;
   const auto cache = no_file();
-  const auto tuner = tuner_of({{5, 1}}, cache, {nullptr, [&] { return left-- <= 0; }});
-  EXPECT_EQ(chosen(*tuner, "one"), "b");
-  EXPECT_EQ(chosen(*tuner, "two"), "b");
-  EXPECT_EQ(chosen(*tuner, "three"), "a");
-  EXPECT_EQ(tuner->measured(), 2);
-  EXPECT_NE(cache->find("two"), nullptr);
-  EXPECT_EQ(cache->find("three"), nullptr);
+  const Tuning tuning = tuning_of(second_takes(50), cache, {nullptr, [&] { return left-- <= 0; }});
+  EXPECT_EQ(choices_of(tuning.tuner, 1), candidates_of(0, 1));
+  EXPECT_GT(tuning.timer->plans, 0);
+  for (const auto& [key, name] : candidates_of(0, 1)) EXPECT_EQ(cache->find(key), nullptr);
 }
 
 TEST(Tune, AnEngineFileCarriesTheChoices) {
@@ -269,69 +340,48 @@ TEST(Tune, AnEngineFileCarriesTheChoices) {
   fs::remove_all(pattern);
 }
 
-/// A clock of which the test says how long runs take.
-struct FakeTime {
-  double now = 0;
-  std::deque<double> probes;  // then 10 for ever
-  Clock clock() {
-    return {[this] { return now; },
-            [this] {
-              if (probes.empty()) return 10.0;
-              const double probe = probes.front();
-              probes.pop_front();
-              return probe;
-            }};
-  }
-};
-
-TEST(LeastTimes, TheLeastOfAllRounds) {
-  FakeTime time;
-  std::vector<int> runs(2);
-  const auto least = least_times(
-      2, 3, time.clock(), [](size_t) {}, [&](size_t i) { time.now += i == 0 ? 20 + ++runs[0] % 2 : 30 - ++runs[1]; },
-      nullptr);
-  EXPECT_THAT(least, ElementsAre(20, 27));
-  EXPECT_THAT(runs, ElementsAre(3, 3));
-}
-
-TEST(LeastTimes, RunsUnderASlowClockAreRepeated) {
-  FakeTime time;
-  time.probes = {10, 10, 10, 10, 10, /*first run:*/ 10, 15, /*again:*/ 10, 10};
-  int runs = 0;
-  const auto least = least_times(
-      1, 2, time.clock(), [](size_t) {}, [&](size_t) { time.now += ++runs == 1 ? 1 : 7; }, nullptr);
-  EXPECT_THAT(least, ElementsAre(7));  // the 1 does not count
-  EXPECT_EQ(runs, 3);
-}
-
-TEST(LeastTimes, AClockThatStaysSlowEndsAllTheSame) {
-  FakeTime time;
-  time.probes.assign(1000, 20);
-  time.probes.front() = 10;
-  int runs = 0;
-  least_times(
-      1, 7, time.clock(), [](size_t) {}, [&](size_t) { ++runs, time.now += 5; }, nullptr);
-  EXPECT_EQ(runs, 3 * 7);
-}
-
-TEST(LeastTimes, WhatIsFarBehindRunsNoMore) {
-  FakeTime time;
-  std::vector<int> runs(2);
-  least_times(
-      2, 7, time.clock(), [](size_t) {}, [&](size_t i) { ++runs[i], time.now += i == 0 ? 10 : 16; }, nullptr);
-  EXPECT_THAT(runs, ElementsAre(7, 3));
-}
-
-TEST(StepMeasurer, MakesAndRunsAllCandidatesOfARealNetwork) {
+TEST(RunTimer, RunsAllCandidatesOfARealNetwork) {
   for (int threads : {1, 2}) {
-    FakeTime time;
-    Clock clock = time.clock();
-    clock.now_us = [&] { return time.now += 1; };  // all are as fast as each other
-    const auto cache = no_file();
-    const auto tuner = std::make_shared<MeasuringTuner>(cache, std::make_unique<StepMeasurer>(threads, clock));
-    EXPECT_TRUE(same_bits(answer(*compiled(tuner, threads)), answer(*compiled(nullptr, threads))));
+    const auto tuner = std::make_shared<MeasuringTuner>(no_file(), std::make_unique<RunTimer>(threads));
+    EXPECT_LT(distance(answer(*compiled(tuner, threads)), answer(*compiled(nullptr, threads))), 1e-5);
     EXPECT_EQ(tuner->measured(), static_cast<int>(asked(threads)));
   }
+}
+
+TEST(RunTimer, CallsWhosePlanIsKnownGoOnWhileAnotherIsTuned) {
+  // A tuner that waits in learn() until another call has been answered.
+  class Waiting final : public Tuner {
+   public:
+    void learn(const TrialMaker& /*make*/) override {
+      std::unique_lock lock(mutex);
+      ++plans;
+      changed.notify_all();
+      changed.wait(lock, [&] { return plans == 1 || answered; });
+    }
+    size_t choose(const std::string&, const LowerNode&, std::span<const Candidate>) override { return 0; }
+    std::mutex mutex;
+    std::condition_variable changed;
+    int plans = 0;
+    bool answered = false;
+  };
+  const auto tuner = std::make_shared<Waiting>();
+  const auto engine = compiled(tuner, 1);
+  answer(*engine);
+  std::thread other([&] {
+    Tensor two = *Tensor::allocate(DType::f32, {2, 24, 30, 30});
+    EXPECT_TRUE(engine->run(std::vector<Tensor>{two}).ok());
+  });
+  {
+    std::unique_lock lock(tuner->mutex);
+    tuner->changed.wait(lock, [&] { return tuner->plans == 2; });
+  }
+  answer(*engine);
+  {
+    const std::lock_guard lock(tuner->mutex);
+    tuner->answered = true;
+  }
+  tuner->changed.notify_all();
+  other.join();
 }
 
 }  // namespace

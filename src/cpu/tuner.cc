@@ -25,7 +25,9 @@ StepPtr make_chosen(const LowerNode& node, const std::string& operation, std::sp
                   name_of(active_isa()), node.threads);
   const Candidate& chosen = candidates[node.tuning->tuner->choose(key, node, candidates)];
   node.tuning->taken[key] = chosen.name;
-  return chosen.make(node);
+  StepPtr step = chosen.make(node);
+  if (step) node.tuning->made = key;
+  return step;
 }
 
 }  // namespace fovea::cpu

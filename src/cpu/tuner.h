@@ -4,13 +4,17 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "cpu/step.h"
+#include "fovea/result.h"
 
 namespace fovea::cpu {
 
+class Plan;
+class Tuner;
 struct LowerNode;
 
 /// One way of making a step. Names are part of timing caches and engine files: they say all that differs.
@@ -22,9 +26,16 @@ struct Candidate {
 /// Lists of makers have at most so many candidates.
 inline constexpr size_t kMostCandidates = 12;
 
+/// What a plan is made for while tuning: the keys of its steps, which then have weights without meaning, or runs.
+enum class TrialKind { for_its_keys, to_run };
+/// Makes the plan that is to be tuned with another tuner, as often as it is called; nothing of it stays when it goes.
+using TrialMaker = std::function<Result<std::unique_ptr<const Plan>>(const std::shared_ptr<Tuner>&, TrialKind)>;
+
 class Tuner {
  public:
   virtual ~Tuner() = default;
+  /// Called before a plan is made: what is to be measured can be.
+  virtual void learn(const TrialMaker& /*make*/) {}
   /// The index of the candidate to take. `key`: operation, shape, precision, instruction set and threads.
   virtual size_t choose(const std::string& key, const LowerNode& node, std::span<const Candidate> candidates) = 0;
 };
@@ -46,6 +57,7 @@ class RecordedChoices final : public Tuner {
 struct PlanTuning {
   Tuner* tuner = nullptr;
   Choices taken;
+  std::string made;  // the key of the step that was made last
 };
 
 /// Makes the chosen candidate's step. `operation`: kind and shape, as in "linear 197x768 to 3072 gelu"; two nodes with

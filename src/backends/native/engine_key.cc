@@ -2,11 +2,11 @@
 
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
 
 #include <fmt/ranges.h>
 
 #include "base/cpu_features.h"
+#include "base/cpu_model.h"
 #include "base/error.h"
 #include "fovea/version.h"
 #include "passes/pipeline.h"
@@ -26,15 +26,6 @@ std::string features_text() {
   if (f.arm_i8mm) names.push_back("i8mm");
   if (f.arm_bf16) names.push_back("bf16");
   return fmt::format("{}", fmt::join(names, " "));
-}
-
-/// As the system names it; "" where it does not.
-std::string cpu_model() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (const size_t colon = line.find(": "); line.starts_with("model name") && colon != std::string::npos)
-      return line.substr(colon + 2);
-  return {};
 }
 
 std::string passes_text() {

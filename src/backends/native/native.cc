@@ -107,9 +107,8 @@ Result<std::shared_ptr<cpu::Tuner>> make_tuner(std::filesystem::path timings, in
   if (timings == default_cache_folder() && !timings.empty()) timings /= "timings.txt";
   auto cache = std::make_shared<cpu::TimingCache>(std::move(timings), timing_machine());
   FOVEA_TRY(cache->check_path());
-  auto measurer = std::make_unique<cpu::StepMeasurer>(threads);
-  return std::shared_ptr<cpu::Tuner>(
-      std::make_shared<cpu::MeasuringTuner>(std::move(cache), std::move(measurer), watch));
+  auto timer = std::make_unique<cpu::RunTimer>(threads);
+  return std::shared_ptr<cpu::Tuner>(std::make_shared<cpu::MeasuringTuner>(std::move(cache), std::move(timer), watch));
 }
 
 Result<cpu::EngineOptions> engine_options(const CompileOptions& options, const cpu::TuneWatch& watch = {}) {
