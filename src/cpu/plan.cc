@@ -63,7 +63,8 @@ class PlanMaker {
   const Graph& graph() const { return plan_->graph_; }
 
   Result<void> make_steps(const passes::Operators& operators, PackedWeights& weights) {
-    PlanTuning tuning{options_.tuner.get(), {}};
+    PlanTuning tuning;
+    tuning.tuner = options_.tuner.get();
     std::vector<LowerNode> nodes;
     for (NodeId id : graph().order()) {
       const Node& node = graph().node(id);

@@ -147,7 +147,8 @@ bool MeasuringTuner::is_faster(const TrialMaker& make, const std::map<std::strin
     for (auto& [key, shape] : chosen) shape.chosen = turn == 0 ? 0 : shape.best();
     const auto plan = make(trial, TrialKind::to_run);
     if (!plan.ok()) continue;
-    least[turn] = std::min(least[turn], timer_->time(**plan).whole);
+    const PlanTimes times = timer_->time(**plan);
+    if (!times.steps.empty()) least[turn] = std::min(least[turn], times.whole);
   }
   log_debug("tuning: the whole model took {:.1f} us as the cost model chose, {:.1f} us with what was the fastest",
             least[0], least[1]);
