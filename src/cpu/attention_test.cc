@@ -82,6 +82,18 @@ TEST(Attention, RotaryEmbeddingsOfQueriesAndKeys) {
                   "attention");
 }
 
+TEST(Attention, RotaryEmbeddingsOfOperandsWhoseChannelsLieApart) {
+  for (const bool interleaved : {false, true})
+    for (const int rope : {0, 1, 2, 3})
+      expect_same(fmt::format(R"(graph (f32[2,2,12,70] q, f32[2,2,12,70] k, f32[2,2,70,9] v, f32[68,12] c,
+                                       f32[68,12] s) -> (y) {{
+        y = fovea.Attention@1(q, k, v{0}) {{sizes=[2, 2, 70, 70, 12, 9], scale=0.3, rope={1}, rope_skip={2},
+          interleaved={3}, q=[0, 1680, 840, 1, 70], k=[0, 1680, 840, 1, 70], v=[0, 1260, 630, 9, 1]}}
+      }})",
+                              rope > 0 ? ", _, c, s" : "", rope, rope > 0 ? 2 : 0, interleaved && rope > 0 ? 1 : 0),
+                  "attention");
+}
+
 TEST(Attention, ARotaryEmbeddingByItself) {
   for (const bool interleaved : {false, true})
     expect_same(fmt::format(R"(graph (f32[2,3,9,10] x, f32[7,10] c, f32[7,10] s) -> (y) {{

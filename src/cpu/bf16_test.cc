@@ -108,7 +108,7 @@ TEST_F(Bf16, ValuesBetweenConvolutionsAndPools) {
 
 TEST_F(Bf16, ResidualsAndPaddingOnOneSide) {
   // Two convolutions and a sum read one value; its lines are odd, and what follows the sums differs.
-  for (const std::string activation : {"Relu@14(s)", "HardSwish@14(s)", "Sigmoid@13(s)"})
+  for (const std::string activation : {"Relu@14", "HardSwish@14", "Sigmoid@13"})
     expect_near(fmt::format(R"(graph (f32[2,64,11,13] x) -> (y) {{
       w0 = constant f32[96,64,3,3] random(1)
       w1 = constant f32[96,96,3,3] random(2)  b1 = constant f32[96] random(3)
@@ -118,10 +118,10 @@ TEST_F(Bf16, ResidualsAndPaddingOnOneSide) {
       r = Relu@14(a)
       c = Conv@11(r, w1, b1) {{pads=[1, 1, 1, 1]}}
       d = Add@14(c, r)
-      e = Relu@14(d)
+      e = {0}(d)
       f = Conv@11(r, w2)
       s = Add@14(f, e)
-      t = {}
+      t = {0}(s)
       y = Conv@11(t, w3) {{pads=[0, 2, 1, 0], strides=[2, 1]}}
     }})",
                             activation),
@@ -156,6 +156,20 @@ TEST_F(Bf16, InvertedBottlenecksWithSqueezeExcite) {
     EXPECT_THAT(kernels, testing::HasSubstr(channels >= 16 ? "scale" : "binary"));
     EXPECT_THAT(kernels, testing::HasSubstr(size == 72 ? "expand_" : "depthwise_lines"));
   }
+}
+
+// The image of the second convolution is cut into slices of its channels, which every second pixel of a line gives.
+TEST_F(Bf16, StridesOverAnImageKeptInBf16) {
+  for (const int64_t channels : {64, 96, 128})
+    for (const int64_t stride : {2, 3})
+      expect_near(fmt::format(R"(graph (f32[2,24,15,18] x) -> (y) {{
+        w = constant f32[{0},24,1,1] random(1)  v = constant f32[40,{0},3,3] random(2)
+        a = Conv@11(x, w)
+        r = Relu@14(a)
+        y = Conv@11(r, v) {{pads=[1, 1, 1, 1], strides=[1, {1}]}}
+      }})",
+                              channels, stride),
+                  6e-3);
 }
 
 TEST_F(Bf16, PointwiseConvolutionsOfOneLineAndSeveralImages) {
@@ -248,6 +262,29 @@ TEST_F(Bf16, AttentionBetweenLinearLayersReadsAndWritesBf16) {
     y = MatMul@13(f, v)
   })",
               1.5e-2);
+}
+
+// Channels of Q and K lie far apart; with and without turning; and what is read so is not kept in bf16.
+TEST_F(Bf16, AttentionOfTransposedQueriesAndKeys) {
+  for (const int rope : {0, 1, 2, 3}) {
+    const std::string turned = rope > 0 ? ", _, c, s" : "";
+    expect_near(fmt::format(R"(graph (f32[1,2,32,45] q, f32[1,2,32,45] k, f32[1,2,45,20] v, f32[45,32] c,
+                                      f32[45,32] s) -> (y) {{
+      y = fovea.Attention@1(q, k, v{0}) {{sizes=[1, 2, 45, 45, 32, 20], scale=0.2, rope={1},
+        q=[0, 2880, 1440, 1, 45], k=[0, 2880, 1440, 1, 45], v=[0, 1800, 900, 20, 1]}}
+    }})",
+                            turned, rope),
+                1.5e-2);
+    expect_near(fmt::format(R"(graph (f32[1,50,64] x, f32[1,64,48] z, f32[50,32] c, f32[50,32] s) -> (y) {{
+      w = constant f32[64,64] random(1)  u = constant f32[48,50] random(2)
+      q = MatMul@13(x, w)
+      k = MatMul@13(z, u)
+      y = fovea.Attention@1(q, k, q{0}) {{sizes=[1, 2, 50, 50, 32, 32], scale=0.02, rope={1},
+        q=[0, 3200, 32, 64, 1], k=[0, 3200, 1600, 1, 50], v=[0, 3200, 32, 64, 1]}}
+    }})",
+                            turned, rope),
+                1.5e-2);
+  }
 }
 
 TEST(Bf16Engine, ComputesInF32WhereTheCpuHasNone) {
