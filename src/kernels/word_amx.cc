@@ -35,9 +35,10 @@ void block(const WordBlock& t) {
 
 }  // namespace
 
-const WordKernel kBf16{"amx_bf16_32x32", WordFormat::bf16, 32,           kColumns, kDepth, kRows, 512, begin,
-                       block<Bf16>,      avx512::narrow,   finish_panels};
-const WordKernel kI8{"amx_i8_32x32", WordFormat::i8, 32, kColumns, kDepth, kRows, 1024, begin, block<Bytes>, nullptr};
+const WordKernel kBf16{"amx_bf16_32x32", WordFormat::bf16, 32,  kColumns, kDepth, kRows, 512, begin, block<Bf16>,
+                       avx512::narrow,   finish_panels,    true};
+const WordKernel kI8{"amx_i8_32x32", WordFormat::i8, 32,           kColumns, kDepth,  kRows,
+                     1024,           begin,          block<Bytes>, nullptr,  nullptr, true};
 
 }  // namespace fovea::kernels::amx
 #endif

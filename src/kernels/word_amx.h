@@ -7,7 +7,6 @@
 #include "kernels/word_gemm.h"
 
 namespace fovea::kernels::amx {
-namespace {
 
 constexpr int64_t kRows = 16, kColumns = 32, kDepth = 16;  // rows of a tile, columns of a panel, words of a step
 constexpr int64_t kTileBytes = 64, kPanelStep = kDepth * kColumns;
@@ -148,5 +147,4 @@ inline void store_last(const Sums& sums, int64_t stride) {
   }
 }
 
-}  // namespace
 }  // namespace fovea::kernels::amx

@@ -64,7 +64,10 @@ class Between {
       const int64_t row = rows_ != nullptr ? rows_[row_] : row_;
       if (row < 0) continue;
       const Masks m = masks_;
-      const Pair r = Residual::load(residual_ + row * residual_step_ + column_ * residual_column_, m);
+      const std::byte* residual = nullptr;
+      if constexpr (!std::is_same_v<Residual, NoRows>)
+        residual = residual_ + row * residual_step_ + column_ * residual_column_;
+      const Pair r = Residual::load(residual, m);
       __m512 low = _mm512_add_ps(_mm512_add_ps(_mm512_loadu_ps(sums_), bias_pair_.low), r.low);
       __m512 high = _mm512_add_ps(_mm512_add_ps(_mm512_loadu_ps(sums_ + 16), bias_pair_.high), r.high);
       Out::store(y_ + row * y_step_ + column_ * (kColumns * Out::kBytes), m, {act_(low), act_(high)});
@@ -101,11 +104,15 @@ void panels(const WordBlock& t, const WordEnd& end, int64_t panel_words, const A
     const int64_t row = i * 2 * height, rows = t.rows - row < 2 * height ? t.rows - row : 2 * height;
     for (int64_t p = 0; p < panel_count; ++p) {
       part.panel = t.panel + p * panel_words;
-      Sums wanted{static_cast<uint32_t*>(t.sums) + row * kColumns, nullptr}, made{room[turn], nullptr};
+      const bool two = 2 * i + 1 < groups;
+      const Sums made{room[turn], two ? room[turn] + lower_sums : nullptr};
+      Sums wanted = made;  // read only where the block accumulates
+      if (t.accumulate) {
+        wanted.upper = static_cast<uint32_t*>(t.sums) + row * kColumns;
+        wanted.lower = two ? wanted.upper + lower_sums : nullptr;
+      }
       const std::byte* a = t.a + row * t.a_stride;
-      if (2 * i + 1 < groups) {
-        wanted.lower = wanted.upper + lower_sums;
-        made.lower = made.upper + lower_sums;
+      if (two) {
         tiles<Bf16, true>(part, a, lower, before, wanted, between);
       } else {
         tiles<Bf16, false>(part, a, 0, before, wanted, between);

@@ -28,7 +28,7 @@ Choice choose(WordFormat format) {
 #if defined(FOVEA_AVX512)
   if (active_isa() == Isa::avx512) {
     if (format == WordFormat::bf16) {
-      choice.add(cpu.amx_bf16, amx::kBf16);
+      choice.add(cpu.amx_bf16 && cpu.avx512_bf16, amx::kBf16);  // results are rounded by AVX-512
       choice.add(cpu.avx512_bf16, avx512::kBf16);
     } else if (format == WordFormat::i8) {
       choice.add(cpu.amx_int8, amx::kI8);

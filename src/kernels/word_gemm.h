@@ -67,13 +67,16 @@ struct WordKernel {
   /// n floats as bf16, rounded to nearest, halves to even. nullptr for formats of integers.
   void (*narrow)(const float* x, int64_t n, bf16* y);
   /// block() with what follows the sums, which go to memory no more, for panels that lie `panel_words` apart; where the
-  /// block accumulates, for one panel. Of what finishes() says. nullptr where there is no such kernel.
+  /// block accumulates, for one panel. Else block.sums is not used. Of what finishes() says. nullptr where there is no
+  /// such kernel.
   void (*finish_panels)(const WordBlock& block, const WordEnd& end, int64_t panel_words) = nullptr;
+  /// Whether blocks know WordBlock::ahead_leads. Others spread what is brought over all their rows.
+  bool leads = false;
 };
 
 /// Whether the kernel finishes sums by itself in this way.
 bool finishes(const WordKernel& kernel, const Finish& finish);
-/// finish_rows() for `rows` rows of sums, WordKernel::columns wide, with end.columns at most as many.
+/// finish_rows() for `rows` rows of one panel's sums, WordKernel::columns apart; of end.columns no more than those.
 void finish_block(const WordKernel& kernel, const WordEnd& end, const float* sums, int64_t rows);
 
 /// The product of bytes for the active ISA: format i8, or i16 where the CPU has no exact product of bytes.

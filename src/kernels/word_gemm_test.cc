@@ -139,20 +139,21 @@ TEST_P(WordGemm, MultipliesAnyShape) {
 /// What a kernel makes that finishes sums by itself, beside block() and finish_rows(): the same bits.
 struct FinishedCase {
   int64_t rows, n, taps, depth;
-  bool residual, residual_bf16, y_bf16, skips, halves;
-  ActivationKind activation;
+  bool residual, residual_bf16, y_bf16, skips, halves, residual_last;
+  int64_t stride;  // of y and the residual: of one group of a convolution it is more than n
+  Activation activation;
 };
 
 std::vector<std::byte> finished(const Problem& p, const FinishedCase& c, bool by_itself) {
   const WordKernel& kernel = p.kernel;
   std::mt19937 random(5);
   std::normal_distribution<float> normal;
-  std::vector<float> bias(static_cast<size_t>(c.n)), wide(static_cast<size_t>(c.rows * c.n));
+  std::vector<float> bias(static_cast<size_t>(c.n)), wide(static_cast<size_t>(c.rows * c.stride));
   for (float& x : bias) x = normal(random);
   for (float& x : wide) x = normal(random);
   std::vector<bf16> brief;
   for (float x : wide) brief.push_back(bf16(x));
-  std::vector<std::byte> y(static_cast<size_t>(c.rows * c.n * 4), std::byte{0x77});
+  std::vector<std::byte> y(static_cast<size_t>(c.rows * c.stride * 4), std::byte{0x77});
   std::vector<int32_t> table;  // every fifth row is nobody's
   for (int32_t row = 0, i = 0; i < c.rows; ++i) table.push_back(i % 5 == 3 ? -1 : row++);
   std::vector<int64_t> offsets;
@@ -175,13 +176,15 @@ std::vector<std::byte> finished(const Problem& p, const FinishedCase& c, bool by
   if (c.residual)
     end.finish.residual = {c.residual_bf16 ? reinterpret_cast<const std::byte*>(brief.data())
                                            : reinterpret_cast<const std::byte*>(wide.data()),
-                           c.n, c.residual_bf16};
-  end.finish.activation = {c.activation, 1, 0};
-  end.y = {y.data(), c.n, c.y_bf16};
+                           c.stride, c.residual_bf16};
+  end.finish.residual_last = c.residual_last;
+  end.finish.activation = c.activation;
+  end.y = {y.data(), c.stride, c.y_bf16};
   end.columns = c.n;
   if (c.skips) end.rows = table.data();
   kernel.begin(block.group_rows);
   if (by_itself && !c.halves) {
+    block.sums = nullptr;
     kernel.finish_panels(block, end, panel);
     return y;
   }
@@ -215,16 +218,27 @@ TEST(WordKernels, FinishWhatTheySumToTheSameBits) {
     for (int64_t n : {32, 33, 64, 104})
       for (int64_t taps : {1, 9}) {
         const Problem problem(*kernel, rows, n, taps, 64);
-        for (int which = 0; which < 5 * 32; ++which) {
+        for (int which = 0; which < 5 * 64; ++which) {
           constexpr ActivationKind kKinds[] = {ActivationKind::none, ActivationKind::relu, ActivationKind::hard_swish,
                                                ActivationKind::gelu, ActivationKind::silu};
           const auto bit = [which](int i) { return (which >> i & 1) != 0; };
-          const FinishedCase c{
-              rows, n, taps, 64, bit(0), bit(1), bit(2), bit(3), bit(4) && taps > 1, kKinds[which / 32]};
+          const FinishedCase c{rows,
+                               n,
+                               taps,
+                               64,
+                               bit(0),
+                               bit(1),
+                               bit(2),
+                               bit(3),
+                               bit(4) && taps > 1,
+                               bit(5),
+                               n + rows % 2 * 24,
+                               {kKinds[which / 64], taps > 1 ? 1.702f : 1.0f, 0}};
           Finish f;
-          f.activation.kind = c.activation;
+          f.activation = c.activation;
+          f.residual_last = c.residual_last;
           if (c.residual) f.residual.data = reinterpret_cast<const std::byte*>(&c);
-          if ((c.residual_bf16 && !c.residual) || !finishes(*kernel, f)) continue;
+          if (((c.residual_bf16 || c.residual_last) && !c.residual) || !finishes(*kernel, f)) continue;
           ASSERT_EQ(finished(problem, c, true), finished(problem, c, false))
               << rows << " rows, " << n << " columns, " << taps << " taps, " << which;
         }

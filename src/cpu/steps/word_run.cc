@@ -32,7 +32,7 @@ WordAhead::Words WordAhead::during(int64_t pass, int64_t stretch, bool has_next_
 }
 
 bool ahead_leads(const kernels::WordKernel& kernel, const kernels::WordBlock& block) {
-  return kernel.row_group > 1 && block.rows <= 2 * kernel.rows;
+  return kernel.leads && block.rows <= 2 * kernel.rows;
 }
 
 int64_t sums_rows(const kernels::WordKernel& kernel, const kernels::WordBlock& block, const WordStretches& stretches) {
