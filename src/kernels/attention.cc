@@ -29,31 +29,6 @@ namespace HWY_NAMESPACE {
 
 using V = Vector;
 
-void rope(const float* x, const float* cos, const float* sin, int64_t depth, bool interleaved, float* y) {
-  [[maybe_unused]] constexpr int64_t w = V::kWidth;
-  if (interleaved) {
-    int64_t c = 0;
-#if HWY_TARGET != HWY_SCALAR
-    for (; c + w <= depth; c += w) {
-      const V::F v = V::load(x + c), s = V::load(sin + c);
-      V::store(y + c, V::fma(hn::Shuffle2301(v), hn::OddEven(s, V::neg(s)), V::mul(v, V::load(cos + c))));
-    }
-#endif
-    for (; c < depth; c += 2) {
-      y[c] = x[c] * cos[c] - x[c + 1] * sin[c];
-      y[c + 1] = x[c + 1] * cos[c + 1] + x[c] * sin[c + 1];
-    }
-    return;
-  }
-  const int64_t half = depth / 2;
-  for_vectors(half, [&](int64_t c, int64_t n) HWY_ATTR {
-    const V::F a = load_some(x + c, n), b = load_some(x + half + c, n);
-    const V::F first = V::mul(a, load_some(cos + c, n)), second = V::mul(b, load_some(cos + half + c, n));
-    store_some(y + c, n, V::sub(first, V::mul(b, load_some(sin + c, n))));
-    store_some(y + half + c, n, V::fma(a, load_some(sin + half + c, n), second));
-  });
-}
-
 void scale(const float* x, int64_t stride, float factor, float* y, int64_t n) {
   if (stride != 1) {
     for (int64_t c = 0; c < n; ++c) y[c] = factor * x[c * stride];
@@ -81,16 +56,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace fovea::kernels {
 namespace {
-HWY_EXPORT(rope);
 HWY_EXPORT(scale);
 HWY_EXPORT(softmax_exp);
 HWY_EXPORT(attention_isa);
 }  // namespace
 
-void rope_row(const float* x, const float* cos, const float* sin, int64_t depth, bool interleaved, float* y) {
-  obey_active_isa();
-  HWY_DYNAMIC_DISPATCH(rope)(x, cos, sin, depth, interleaved, y);
-}
 void scale_row(const float* x, int64_t stride, float factor, float* y, int64_t n) {
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(scale)(x, stride, factor, y, n);

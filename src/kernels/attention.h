@@ -1,5 +1,5 @@
-// The parts of attention that are no matrix products: rows gathered and turned by a rotary embedding, softmax of a
-// block of scores, rows scaled.
+// The parts of attention that are neither matrix products nor whole blocks of rows (kernels/head_rows.h): softmax of a
+// row of scores, a row scaled.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +7,6 @@
 #include "fovea/dtype.h"
 
 namespace fovea::kernels {
-
-/// Rotary embedding of one row of `depth` floats (even): y[c] = x[c] * cos[c] + sign * x[partner of c] * sin[c], where
-/// partners are neighbours (interleaved; the even one has sign -1) or lie half a row apart (the first half has).
-/// y may not be x.
-void rope_row(const float* x, const float* cos, const float* sin, int64_t depth, bool interleaved, float* y);
 
 /// y[c] = factor * x[c * stride]
 void scale_row(const float* x, int64_t stride, float factor, float* y, int64_t n);

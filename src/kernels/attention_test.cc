@@ -24,24 +24,6 @@ TEST(AttentionKernels, TheActiveInstructionSetRuns) {
   }
 }
 
-TEST(AttentionKernels, RopeTurnsNeighboursOrHalves) {
-  for (const int64_t depth : {2, 4, 6, 8, 10, 16, 30, 32, 34, 64}) {
-    const auto x = random_floats(depth, 1), cos = random_floats(depth, 2), sin = random_floats(depth, 3);
-    for (const bool interleaved : {false, true}) {
-      std::vector<float> y(x.size());
-      rope_row(x.data(), cos.data(), sin.data(), depth, interleaved, y.data());
-      for (int64_t c = 0; c < depth; ++c) {
-        const int64_t partner = interleaved ? c ^ 1 : (c + depth / 2) % depth;
-        const bool minus = interleaved ? c % 2 == 0 : c < depth / 2;
-        const auto i = static_cast<size_t>(c);
-        const double other = x[static_cast<size_t>(partner)];
-        const double want = static_cast<double>(x[i]) * cos[i] + (minus ? -other : other) * sin[i];
-        EXPECT_NEAR(y[i], want, 1e-6) << depth << " " << c;
-      }
-    }
-  }
-}
-
 TEST(AttentionKernels, ScaledRowsMayLieApart) {
   const auto x = random_floats(100, 4);
   for (const int64_t n : {1, 7, 8, 20, 33}) {

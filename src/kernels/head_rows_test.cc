@@ -43,7 +43,7 @@ void expect_near(const Rows& y, bool brief, int64_t row, int64_t column, double 
 
 TEST(HeadRows, AreTurnedFromASkippedTokenOnAndScaled) {
   constexpr int64_t kTokens = 5, kSkip = 2;
-  for (const int64_t depth : {2, 6, 16, 30, 34, 64})
+  for (const int64_t depth : {2, 4, 6, 8, 10, 16, 30, 32, 34, 64})
     for (const int form : {0, 1, 2})  // not turned, halves, neighbours
       for (const bool narrow_x : {false, true})
         for (const bool narrow_y : {false, true}) {

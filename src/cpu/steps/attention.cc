@@ -93,7 +93,7 @@ class AttentionStep final : public Step {
     kernels::PackSource k{x.k + op_.k.at(b, h, 0, 0), op_.keys, 1, op_.depth, op_.k.token, 0, op_.k.channel};
     if (op_.rope_k) {
       float* rows = scratch + turned_k_;
-      gather_tokens(op_, x, x.k, false, op_.k, true, 1, b, h, 0, op_.keys, scratch + row_,
+      gather_tokens(op_, x, {x.k, false, op_.k, true, 1}, {b, h, 0, op_.keys}, scratch + row_,
                     {reinterpret_cast<std::byte*>(rows), op_.depth, false});
       k.b = rows;
       k.n_stride = op_.depth;
@@ -118,7 +118,7 @@ class AttentionStep final : public Step {
     const int64_t b = head / op_.heads, h = head % op_.heads;
     const float* rows[kMostRows];
     float* queries = scratch + query_rows_;
-    gather_tokens(op_, x, x.q, false, op_.q, op_.rope_q, op_.scale, b, h, first, first + count, scratch + row_,
+    gather_tokens(op_, x, {x.q, false, op_.q, op_.rope_q, op_.scale}, {b, h, first, first + count}, scratch + row_,
                   {reinterpret_cast<std::byte*>(queries), op_.depth, false});
     for (int64_t i = 0; i < count; ++i) rows[i] = queries + i * op_.depth;
     float* scores = scratch + scores_;
@@ -186,13 +186,17 @@ class RopeStep final : public Step {
     const float *x = b.f32(x_), *cos = b.f32(cos_), *sin = b.f32(sin_);
     float* y = b.f32_mutable(y_);
     b.pool->parallel_for(rows_, std::max<int64_t>(1, (1 << 13) / depth_), [&](int64_t begin, int64_t end, int) {
-      for (int64_t r = begin; r < end; ++r) {
-        const int64_t t = r % tokens_ - form_.skip;
-        const float* from = x + r * depth_;
-        if (t < 0)
-          std::copy_n(from, depth_, y + r * depth_);
-        else
-          kernels::rope_row(from, cos + t * depth_, sin + t * depth_, depth_, form_.interleaved, y + r * depth_);
+      kernels::HeadRows rows;
+      rows.depth = depth_;
+      rows.cos = cos;
+      rows.sin = sin;
+      rows.skip = form_.skip;
+      rows.interleaved = form_.interleaved;
+      for (int64_t r = begin; r < end;) {  // the tokens of one matrix at a time
+        const int64_t first = r % tokens_, last = std::min(tokens_, first + end - r);
+        rows.x = {reinterpret_cast<const std::byte*>(x + (r - first) * depth_), depth_, false};
+        kernels::gather_head_rows(rows, first, last, {reinterpret_cast<std::byte*>(y + r * depth_), depth_, false});
+        r += last - first;
       }
     });
     return {};

@@ -12,30 +12,43 @@ struct AttentionOperands {
   const float *q, *k, *v, *mask, *cos, *sin;
 };
 
-/// Tokens [first, last) of Q or K of head (b, h) at `to`. `narrow`: the operand is kept in bf16, which it may be where
-/// its channels follow each other. `room`: op.depth floats.
-inline void gather_tokens(const ops::FoveaAttention& op, const AttentionOperands& x, const float* operand, bool narrow,
-                          const ops::HeadView& view, bool turned, float scale, int64_t b, int64_t h, int64_t first,
-                          int64_t last, float* room, const kernels::RowsOut& to) {
+/// Q or K as an attention takes it.
+struct TokenRows {
+  const float* data;
+  bool narrow;  // kept in bf16, which it may be where its channels follow each other
+  const ops::HeadView& view;
+  bool turned;  // by the rotary embedding
+  float scale;
+};
+
+/// Tokens [first, last) of head (b, h).
+struct TokenRange {
+  int64_t b, h, first, last;
+};
+
+/// Those tokens at `to`, rows of op.depth numbers. `room`: op.depth floats.
+inline void gather_tokens(const ops::FoveaAttention& op, const AttentionOperands& x, const TokenRows& operand,
+                          const TokenRange& range, float* room, const kernels::RowsOut& to) {
+  const ops::HeadView& view = operand.view;
   kernels::HeadRows rows;
   rows.depth = op.depth;
-  rows.scale = scale;
-  if (turned) {
+  rows.scale = operand.scale;
+  if (operand.turned) {
     rows.cos = x.cos;
     rows.sin = x.sin;
   }
   rows.skip = op.rope.skip;
   rows.interleaved = op.rope.interleaved;
   if (view.channel == 1) {
-    const kernels::RowsIn all{reinterpret_cast<const std::byte*>(operand), view.token, narrow};
-    rows.x = all.at(0, view.at(b, h, 0, 0));
-    kernels::gather_head_rows(rows, first, last, to);
+    const kernels::RowsIn all{reinterpret_cast<const std::byte*>(operand.data), view.token, operand.narrow};
+    rows.x = all.at(0, view.at(range.b, range.h, 0, 0));
+    kernels::gather_head_rows(rows, range.first, range.last, to);
     return;
   }
   rows.x = {reinterpret_cast<const std::byte*>(room), 0, false};  // the same row for each token
-  for (int64_t t = first; t < last; ++t) {
-    kernels::scale_row(operand + view.at(b, h, t, 0), view.channel, 1, room, op.depth);
-    kernels::gather_head_rows(rows, t, t + 1, to.at(t - first, 0));
+  for (int64_t t = range.first; t < range.last; ++t) {
+    kernels::scale_row(operand.data + view.at(range.b, range.h, t, 0), view.channel, 1, room, op.depth);
+    kernels::gather_head_rows(rows, t, t + 1, to.at(t - range.first, 0));
   }
 }
 

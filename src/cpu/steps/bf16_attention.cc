@@ -92,7 +92,7 @@ class Bf16AttentionStep final : public Step {
     turn.from[0] = turn.to[1] = 1;
     for (int64_t first = 0; first < op_.keys; first += columns, to += columns * depth_words_) {
       const int64_t valid = std::min(columns, op_.keys - first);
-      gather_tokens(op_, x, x.k, narrow_[1], op_.k, op_.rope_k, 1, b, h, first, first + valid, room,
+      gather_tokens(op_, x, {x.k, narrow_[1], op_.k, op_.rope_k, 1}, {b, h, first, first + valid}, room,
                     {rows, row_bytes / 2, true});
       pad(rows, row_bytes, valid);
       std::fill_n(rows + valid * row_bytes, (columns - valid) * row_bytes, std::byte{0});
@@ -143,7 +143,7 @@ class Bf16AttentionStep final : public Step {
     static constexpr int64_t kOneTap[] = {0};
     const int64_t b = head / op_.heads, h = head % op_.heads;
     const auto floats = [&](int64_t part) { return reinterpret_cast<float*>(scratch + part); };
-    gather_tokens(op_, x, x.q, narrow_[0], op_.q, op_.rope_q, op_.scale, b, h, first, first + count, floats(row_),
+    gather_tokens(op_, x, {x.q, narrow_[0], op_.q, op_.rope_q, op_.scale}, {b, h, first, first + count}, floats(row_),
                   {scratch + queries_, query_stride_ / 2, true});
     pad(scratch + queries_, query_stride_, count);
     kernels::WordBlock block;
