@@ -1,5 +1,5 @@
 // The peak loops for the tiles of AMX: four tiles of sums, so that no product waits for the one before it.
-#if defined(__AMX_TILE__)
+#if defined(__AMX_TILE__) || defined(__AMXTILE__)  // as g++ and clang say it
 #include <immintrin.h>
 
 #include "kernels/amx_tiles.h"

@@ -1,5 +1,5 @@
 // Products of words with AMX.
-#if defined(__AMX_TILE__)
+#if defined(__AMX_TILE__) || defined(__AMXTILE__)  // as g++ and clang say it
 #include "kernels/word_amx.h"
 
 #include "kernels/amx_tiles.h"

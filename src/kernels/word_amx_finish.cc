@@ -1,6 +1,6 @@
 // Products of bf16 with AMX whose sums are finished while the tiles multiply what comes next: the unit of vectors is
 // idle then, and a finished block's sums are still in the L1 cache.
-#if defined(__AMX_TILE__)
+#if defined(__AMX_TILE__) || defined(__AMXTILE__)  // as g++ and clang say it
 #include "kernels/word_amx_finish.h"
 
 #include <type_traits>
