@@ -32,14 +32,16 @@ Outcome clip_quantized(Graph& graph, NodeId id) {
   if (!used_once(graph, clip.inputs[0])) return refused("the bytes are used elsewhere, too");
   if (q->scale[0] <= 0) return refused("a negative scale");
   const int32_t least = q->dtype == DType::u8 ? 0 : -128, most = least + 255;
-  const auto low = bound(graph, clip, 1, least), high = bound(graph, clip, 2, most);
+  auto low = bound(graph, clip, 1, least);
+  const auto high = bound(graph, clip, 2, most);
   if (!low || !high) return refused("bounds that are not known");
+  low = std::min(*low, *high);  // where they cross, all is the upper one
   Node inner = clip, outer = graph.node(producer);
   const auto real = [&](int32_t level) { return Tensor::scalar(static_cast<float>(level - q->zero[0]) * q->scale[0]); };
   inner.inputs = {outer.inputs[0], kNoValue, kNoValue};
   // A bound at the end of all bytes bounds nothing; a real number would be cut for nothing.
   if (*low > least) inner.inputs[1] = graph.add_constant("low", real(*low));
-  if (*high < most) inner.inputs[2] = graph.add_constant("high", real(std::max(*low, *high)));
+  if (*high < most) inner.inputs[2] = graph.add_constant("high", real(*high));
   if (*low > least || *high < most)
     outer.inputs[0] = insert_node(graph, id, std::move(inner), graph.value(outer.inputs[0]).type);
   replace_node(graph, id, std::move(outer));

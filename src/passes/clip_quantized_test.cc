@@ -49,5 +49,20 @@ TEST(ClipQuantized, BoundsBehindAProductAreThoseOfItsLevels) {
   expect_same_results(original, graph, 0.0201);
 }
 
+TEST(ClipQuantized, BoundsThatCrossAreTheUpperOne) {
+  for (const std::string high : {"100", "0"}) {
+    Graph graph = with_types(parsed(R"(graph (f32[3,40] x) -> (y) {
+      s = constant f32[] {0.013}  z = constant u8[] {60}  low = constant u8[] {200}  high = constant u8[] {)" +
+                                    high + R"(}
+      q = QuantizeLinear@13(x, s, z)  c = Clip@13(q, low, high)  y = DequantizeLinear@13(c, s, z)
+    })"));
+    const Graph original = graph;
+    const auto record = run_pass(graph, pass_named("clip_quantized"));
+    ASSERT_TRUE(record.ok()) << record.error().to_string();
+    EXPECT_EQ(record->applied, 1);
+    expect_same_results(original, graph, 0);
+  }
+}
+
 }  // namespace
 }  // namespace fovea::passes
