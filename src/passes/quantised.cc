@@ -112,11 +112,17 @@ bool leads_from_bytes(const Graph& graph, ValueId value) {
   return false;
 }
 
+/// Whether a Transpose turns a matrix round.
+bool turns_matrix(const Node& node) {
+  const auto* perm = node.attribute<std::vector<int64_t>>("perm");
+  return node.is("Transpose") && (perm == nullptr || *perm == std::vector<int64_t>{1, 0});
+}
+
 /// Whether a product of bytes takes the value as its weight; or its transpose, which is `turned`.
 bool weighs_bytes(const Graph& graph, ValueId weight, bool may_turn, bool turned = false) {
   return std::ranges::any_of(graph.users(weight), [&](NodeId id) {
     const Node& user = graph.node(id);
-    if (user.is("Transpose")) return may_turn && !turned && weighs_bytes(graph, user.outputs[0], true, true);
+    if (turns_matrix(user)) return may_turn && !turned && weighs_bytes(graph, user.outputs[0], true, true);
     const bool product = (user.is("Conv") && !turned) || user.is("MatMul") || user.is("Gemm");
     return product && user.inputs[1] == weight && leads_from_bytes(graph, user.inputs[0]);
   });

@@ -15,6 +15,8 @@ Outcome turn_weights(Graph& graph, NodeId id) {
   Node dequantize = graph.node(producer);
   const Tensor* weight = graph.constant(dequantize.inputs[0]);
   const auto* perm = turn.attribute<std::vector<int64_t>>("perm");
+  const auto* block = dequantize.attribute<int64_t>("block_size");
+  if (block != nullptr && *block != 0) return refused("scales by blocks");
   if (weight->rank() != 2 || (perm != nullptr && *perm != std::vector<int64_t>{1, 0})) return no_match();
   const auto op = ops::parse_operator(turn);
   if (!op.ok()) return refused(op.error().message);

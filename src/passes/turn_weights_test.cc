@@ -42,5 +42,31 @@ TEST(TurnWeights, OthersStay) {
   }
 }
 
+TEST(TurnWeights, ScalesByBlocksAreNotTurned) {
+  // The square serves a product of bytes as it is, and another one turned.
+  Graph graph = with_types(parsed(R"(graph (f32[3,4] x) -> (y, v) {
+    s = constant f32[] {0.05}  z = constant u8[] {100}
+    w = constant i8[4,4] random(1)  ws = constant f32[2,4] random(2)
+    q = QuantizeLinear@21(x, s, z)  d = DequantizeLinear@21(q, s, z)
+    e = DequantizeLinear@21(w, ws) {axis=0, block_size=2}
+    t = Transpose@13(e) {perm=[1, 0]}
+    y = MatMul@13(d, e)  v = MatMul@13(d, t)
+  })"));
+  const Graph original = graph;
+  const auto record = run_pass(graph, pass_named("turn_weights"));
+  ASSERT_TRUE(record.ok()) << record.error().to_string();
+  EXPECT_EQ(record->applied, 0);
+  expect_same_results(original, graph, 0);
+}
+
+TEST(TurnWeights, AWeightThatIsNotTurnedIsFolded) {
+  // A permutation that moves nothing is no reason to keep bytes that no product takes.
+  std::string text(kBefore);
+  const std::string from = "{perm=[1, 0]}\n    y = MatMul@13(d, t)";
+  text.replace(text.find(from), from.size(), "{perm=[0, 1]}\n    y = Gemm@13(d, t) {transB=1}");
+  const Graph graph = with_types(parsed(text));
+  for (NodeId id : graph.order()) EXPECT_FALSE(graph.node(id).is("Transpose"));
+}
+
 }  // namespace
 }  // namespace fovea::passes
