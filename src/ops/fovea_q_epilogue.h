@@ -79,6 +79,10 @@ struct QEpilogue {
 /// clamp(round_half_even(r) + zero, low, high); NaN gives `low`.
 int32_t requantise(float r, int32_t zero, int32_t low, int32_t high);
 
+/// Up to so many products of bytes with bytes, less their zero points, have a sum that floats hold exactly: kernels of
+/// depthwise convolutions with zero points of channels have no more taps.
+inline constexpr int64_t kExactTaps = (1 << 24) / (255 * 255);
+
 /// Element i of a u8 or i8 tensor.
 inline int32_t byte_at(const TensorView& x, int64_t i) {
   return x.dtype == DType::u8 ? x.as<uint8_t>()[i] : x.as<int8_t>()[i];

@@ -11,8 +11,6 @@ namespace {
 const Tensor* constant(const Graph& graph, const Node& node, size_t i) {
   return i < node.inputs.size() ? graph.constant(node.inputs[i]) : nullptr;
 }
-bool has(const Node& node, size_t i) { return i < node.inputs.size() && node.inputs[i] != kNoValue; }
-
 /// The operator, where all but A is known, and fits.
 std::optional<ops::MatMulNBits> known_product(const Graph& graph, const Node& node) {
   const auto op = ops::parse_operator(node);

@@ -11,7 +11,6 @@ namespace {
 
 enum Operand : size_t { kInput, kWeight, kBias, kResidual };
 
-bool has(const Node& node, size_t operand) { return operand < node.inputs.size() && node.inputs[operand] != kNoValue; }
 bool has_activation(const Node& node) { return node.attributes.contains("activation"); }
 
 /// The product that makes this value for one user alone; kNoNode where there is none.

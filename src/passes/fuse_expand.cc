@@ -15,8 +15,6 @@ namespace {
 /// models run on holds it together with what is read and written beside it.
 constexpr int64_t kLargeMap = 1 << 20;
 
-bool has(const Node& node, size_t operand) { return operand < node.inputs.size() && node.inputs[operand] != kNoValue; }
-
 bool all(const Node& node, std::string_view key, int64_t value) {
   const auto* values = node.attribute<std::vector<int64_t>>(key);
   return values == nullptr || std::ranges::all_of(*values, [&](int64_t v) { return v == value; });

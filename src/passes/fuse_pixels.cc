@@ -24,8 +24,6 @@ constexpr int kDeepest = 16;
 constexpr int64_t kMostChannels = 4;
 /// Where the products of convolutions have their tables.
 
-bool has(const Node& node, size_t i) { return i < node.inputs.size() && node.inputs[i] != kNoValue; }
-
 /// A formula over one image of bytes, evaluated on all values that each of its channels can hold.
 class PixelFormula {
  public:

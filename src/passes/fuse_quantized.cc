@@ -17,8 +17,6 @@
 namespace fovea::passes {
 namespace {
 
-bool has(const Node& node, size_t operand) { return operand < node.inputs.size() && node.inputs[operand] != kNoValue; }
-
 /// A node of ours that takes the place of one that is there.
 Node fused_node(const Node& from, std::string_view type) {
   Node node;
@@ -44,6 +42,9 @@ using Bounds = std::pair<double, double>;
 constexpr double kAll = std::numeric_limits<double>::infinity();
 constexpr Bounds kUnbounded{-kAll, kAll};
 
+/// Where two bounds cross, the upper one is all that is left, as of ONNX's Clip.
+Bounds ordered(double low, double high) { return {std::min(low, high), high}; }
+
 /// The levels of two bounds in front of a quantisation, for its scale and zero point `n`.
 std::pair<int32_t, int32_t> levels_of(const Quantisation& q, size_t n, Bounds bounds) {
   const int32_t low = q.dtype == DType::u8 ? 0 : -128, high = low + 255;
@@ -55,6 +56,7 @@ std::pair<int32_t, int32_t> levels_of(const Quantisation& q, size_t n, Bounds bo
 
 /// Narrows the bounds of a quantised result to those of a function in front of the quantisation.
 void set_bounds(Node& node, const Quantisation& q, Bounds bounds) {
+  if (bounds == kUnbounded) return;
   const auto [low, high] = levels_of(q, 0, bounds);
   node.attributes["low"] = int64_t{low};
   node.attributes["high"] = int64_t{high};
@@ -63,7 +65,7 @@ void set_bounds(Node& node, const Quantisation& q, Bounds bounds) {
 /// Relu or Clip as two bounds; nullopt for anything else.
 std::optional<Bounds> bounds_of(const Graph& graph, const Node& node) {
   if (!node.domain.empty()) return std::nullopt;
-  if (node.is("Relu")) return std::pair(0.0, kAll);
+  if (node.is("Relu")) return Bounds(0, kAll);
   if (!node.is("Clip")) return std::nullopt;
   double bounds[] = {-kAll, kAll};
   if (const auto* low = node.attribute<float>("min")) bounds[0] = static_cast<double>(*low);
@@ -74,7 +76,7 @@ std::optional<Bounds> bounds_of(const Graph& graph, const Node& node) {
     if (!bound) return std::nullopt;
     bounds[i - 1] = static_cast<double>(*bound);
   }
-  return std::pair(bounds[0], bounds[1]);
+  return ordered(bounds[0], bounds[1]);
 }
 
 /// Where `value` is made by one node for one user; kNoNode where not.
@@ -107,7 +109,11 @@ class ProductFusion {
       return refused("the weights' scales do not go with the columns");
     if (!alike(b->q.zero) && graph_.constant(b->source) == nullptr)
       return refused("zero points of a computed operand that differ");
+    if (!alike(b->q.zero) && !conv && shape_of(graph_, b->source)->size() != 2)
+      return refused("zero points that differ, of several matrices");
     if (!a->q.per_tensor() && !sums_one_channel(*a)) return refused("scales for channels that are summed");
+    if (!alike(a->q.zero) && kernel_taps() > ops::kExactTaps)
+      return refused("zero points of channels before a kernel of so many taps");
     if (y_ && std::ranges::any_of(y_->scale, [](float s) { return s <= 0; })) return refused("a negative scale");
     if (y_ && !y_->per_tensor()) {
       if (y_->axis != static_cast<int64_t>(shape->size()) - 1 || y_->dtype != DType::u8)
@@ -151,6 +157,12 @@ class ProductFusion {
            (*weight)[0] == image->back() && image->back() == static_cast<int64_t>(x.q.scale.size());
   }
 
+  /// Of a convolution.
+  int64_t kernel_taps() const {
+    const auto weight = shape_of(graph_, node_.inputs[1]);
+    return (*weight)[2] * (*weight)[3];
+  }
+
   void set_zeros(const char* key, size_t operand, const std::vector<int32_t>& zeros) {
     if (alike(zeros))
       fused_.attributes[key] = int64_t{zeros[0]};
@@ -179,14 +191,14 @@ class ProductFusion {
     if (bounds && !rounds_later) {
       const bool relu = name == "Relu";
       const auto attribute = [&](const char* key) { return static_cast<double>(*node_.attribute<float>(key)); };
-      const Bounds own = relu ? Bounds(0, kAll) : Bounds(attribute("alpha"), attribute("beta"));
+      const Bounds own = relu ? Bounds(0, kAll) : ordered(attribute("alpha"), attribute("beta"));
       // What comes second wins where the two have nothing in common.
       range = {std::clamp(own.first, bounds_.first, bounds_.second),
                std::clamp(own.second, bounds_.first, bounds_.second)};
     }
     if (!y_->per_tensor())
       set_columns(range, rounds_later);
-    else if (range != kUnbounded)
+    else
       set_bounds(fused_, *y_, range);
     if (rounds_later) {
       if (y_->per_tensor()) fused_.attributes["y_factor"] = static_cast<float>(1 / static_cast<double>(y_->scale[0]));
@@ -259,16 +271,16 @@ bool is_product(const Node& node) {
   return node.is("Conv", "fovea") || node.is("MatMul", "fovea") || node.is("MatMul");
 }
 
-/// Add, Sub and Mul with a dequantised operand; `y`: how the result is quantised, `first`: a Relu or Clip between.
-Outcome fuse_binary(Graph& graph, NodeId id, NodeId last, const std::optional<Quantisation>& y, NodeId clip) {
+/// Add, Sub and Mul with a dequantised operand; `y`: how the result is quantised, `bounds`: of a Relu or Clip between.
+Outcome fuse_binary(Graph& graph, NodeId id, NodeId last, const Quantisation& y, Bounds bounds) {
   const Node& node = graph.node(id);
   if (node.inputs.size() != 2 || node.opset < 7 || !node.domain.empty()) return no_match();
   const bool product = node.is("Mul");
   if (!product && !node.is("Add") && !node.is("Sub")) return no_match();
-  if (y && y->scale[0] <= 0) return refused("a negative scale");
+  if (y.scale[0] <= 0) return refused("a negative scale");
   Node fused = fused_node(node, "QBinary");
   fused.attributes["kind"] = std::string(product ? "mul" : "add");
-  const double unit = y ? static_cast<double>(y->scale[0]) : 1;
+  const auto unit = static_cast<double>(y.scale[0]);
   double factors[] = {1, 1};
   bool any = false;
   for (size_t i = 0; i < 2; ++i) {
@@ -287,11 +299,8 @@ Outcome fuse_binary(Graph& graph, NodeId id, NodeId last, const std::optional<Qu
     fused.attributes["a_factor"] = static_cast<float>(factors[0] / unit);
     fused.attributes["b_factor"] = static_cast<float>((node.is("Sub") ? -factors[1] : factors[1]) / unit);
   }
-  if (y) set_output(fused, *y);
-  if (clip != kNoNode) {
-    const auto bounds = bounds_of(graph, graph.node(clip));
-    set_bounds(fused, *y, *bounds);
-  }
+  set_output(fused, y);
+  set_bounds(fused, y, bounds);
   replace_node(graph, last, std::move(fused));
   return applied();
 }
@@ -311,7 +320,9 @@ int64_t mean_axes(const Graph& graph, const Node& node) {
   return axes->size();
 }
 
-Outcome fuse_mean(Graph& graph, NodeId id, NodeId last, const std::optional<Quantisation>& y) {
+/// Means and average pools of dequantised bytes; without `y` the result is f32. `bounds` as above.
+Outcome fuse_mean(Graph& graph, NodeId id, NodeId last, const std::optional<Quantisation>& y,
+                  Bounds bounds = kUnbounded) {
   const Node& node = graph.node(id);
   const bool pool = node.is("AveragePool", "fovea");
   const int64_t axes = pool ? 0 : mean_axes(graph, node);
@@ -330,7 +341,10 @@ Outcome fuse_mean(Graph& graph, NodeId id, NodeId last, const std::optional<Quan
   fused.attributes["x_zero"] = int64_t{d->q.zero[0]};
   const double unit = y ? static_cast<double>(y->scale[0]) : 1;
   fused.attributes["factor"] = static_cast<float>(static_cast<double>(d->q.scale[0]) / unit);
-  if (y) set_output(fused, *y);
+  if (y) {
+    set_output(fused, *y);
+    set_bounds(fused, *y, bounds);
+  }
   replace_node(graph, last, std::move(fused));
   return applied();
 }
@@ -357,18 +371,15 @@ Outcome fuse_quantized(Graph& graph, NodeId id) {
     return whole.kind == Outcome::Kind::refused ? ProductFusion(graph, source, kNoNode).run() : whole;
   }
   if (const auto y = quantiser(graph, id)) {
-    NodeId source = sole_producer(graph, node.inputs[0]), clip = kNoNode;
+    NodeId source = sole_producer(graph, node.inputs[0]);
     if (source == kNoNode) return no_match();
-    if (is_product(graph.node(source))) return ProductFusion(graph, source, id).run();
-    if (const Outcome mean = fuse_mean(graph, source, id, y); mean.kind != Outcome::Kind::no_match) return mean;
-    if (bounds_of(graph, graph.node(source))) {
-      clip = source;
-      source = sole_producer(graph, graph.node(clip).inputs[0]);
-      if (source == kNoNode) return no_match();
-    }
-    if (clip != kNoNode && is_product(graph.node(source)))
-      return ProductFusion(graph, source, id, *bounds_of(graph, graph.node(clip))).run();
-    return fuse_binary(graph, source, id, y, clip);
+    const auto between = bounds_of(graph, graph.node(source));
+    if (between) source = sole_producer(graph, graph.node(source).inputs[0]);
+    if (source == kNoNode) return no_match();
+    const Bounds bounds = between.value_or(kUnbounded);
+    if (is_product(graph.node(source))) return ProductFusion(graph, source, id, bounds).run();
+    const Outcome mean = fuse_mean(graph, source, id, y, bounds);
+    return mean.kind != Outcome::Kind::no_match ? mean : fuse_binary(graph, source, id, *y, bounds);
   }
   if (quantised_later(graph, node.outputs[0])) return no_match();  // fused when that one is visited
   if (is_product(node)) return ProductFusion(graph, id, kNoNode).run();

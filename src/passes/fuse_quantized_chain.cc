@@ -12,8 +12,6 @@ namespace {
 
 using Operand = ops::QEpilogue::Operand;
 
-bool has(const Node& node, size_t operand) { return operand < node.inputs.size() && node.inputs[operand] != kNoValue; }
-
 /// The product that makes these bytes for one user alone, and can take more behind it.
 NodeId product_of(const Graph& graph, ValueId value) {
   if (value == kNoValue || graph.value(value).type.dtype != DType::u8 || !used_once(graph, value)) return kNoNode;
@@ -116,6 +114,7 @@ Outcome fuse_quantized_chain(Graph& graph, NodeId id) {
   if ((!product.is("QConv", "fovea") && !product.is("QMatMul", "fovea")) || has(product, Operand::kTable) ||
       graph.value(node.inputs[0]).type.dtype != DType::u8)
     return no_match();
+  if (shape_of(graph, node.inputs[1]) != Shape{256}) return refused("a table for each channel");
   product.inputs.resize(Operand::kOperands, kNoValue);
   product.inputs[Operand::kTable] = node.inputs[1];
   drop_absent(product);

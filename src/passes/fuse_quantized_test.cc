@@ -181,5 +181,48 @@ TEST(FuseQuantized, ADepthwiseConvolutionTakesScalesForEachChannel) {
         0.05);
 }
 
+TEST(FuseQuantized, MeansWithBoundsInFrontOfTheQuantisation) {
+  // What clip_quantized makes of PyTorch's ranges of 7 bits; and bounds that cross, of which the upper one is left.
+  for (const auto& [clip, low, high] : std::vector<std::array<std::string, 3>>{
+           {"Relu@14(m)", "100", "255"}, {"Clip@13(m, _, a)", "0", "110"}, {"Clip@13(m, b, a)", "110", "110"}})
+    expect_passes({"fuse_quantized"},
+                  fmt::format(R"(graph (f32[2,6,4] x) -> (z) {{
+    s = constant f32[] {{0.05}}  q = constant u8[] {{100}}  axes = constant i64[1] {{1}}
+    a = constant f32[] {{0.5}}  b = constant f32[] {{0.75}}
+    xq = QuantizeLinear@21(x, s, q)  xd = DequantizeLinear@21(xq, s, q)
+    m = ReduceMean@18(xd, axes) {{keepdims=0}}  c = {}
+    n = QuantizeLinear@21(c, s, q)  z = DequantizeLinear@21(n, s, q)
+  }})",
+                              clip),
+                  fmt::format(R"(graph (f32[2,6,4] x) -> (z) {{
+    s = constant f32[] {{0.05}}  q = constant u8[] {{100}}
+    xq = QuantizeLinear@21(x, s, q)
+    n = fovea.QMean@1(xq) {{count=1, keepdims=0, x_zero=100, factor=1.0, output="u8", y_zero=100, low={}, high={}}}
+    z = DequantizeLinear@21(n, s, q)
+  }})",
+                              low, high),
+                  0.0501);
+}
+
+TEST(FuseQuantized, ZeroPointsOfSeveralMatricesThatDiffer) {
+  Graph graph = with_types(parsed(R"(graph (f32[2,3,4] x) -> (y) {
+    s = constant f32[] {0.05}  z = constant u8[] {100}
+    w = constant u8[2,4,2] random(1)  ws = constant f32[2] {0.01, 0.02}  wz = constant u8[2] {3, 4}
+    q = QuantizeLinear@21(x, s, z)  d = DequantizeLinear@21(q, s, z)  e = DequantizeLinear@21(w, ws, wz) {axis=2}
+    y = MatMul@13(d, e)
+  })"));
+  const auto record = run_pass(graph, pass_named("fuse_quantized"));
+  ASSERT_TRUE(record.ok()) << record.error().to_string();
+  EXPECT_EQ(record->applied, 0);
+  EXPECT_TRUE(record->reasons.contains("zero points that differ, of several matrices"));
+}
+
+TEST(FuseQuantized, ATableForEachChannelStaysBehindTheProduct) {
+  expect_unchanged("fuse_quantized_chain", R"(graph (u8[3,4] x) -> (y) {
+    w = constant i8[4,5] random(1)  m = constant f32[5] fill(0.01)  t = constant u8[5,256] random(2)
+    p = fovea.QMatMul@1(x, w, m) {output="u8"}  y = fovea.QLookup@1(p, t)
+  })");
+}
+
 }  // namespace
 }  // namespace fovea::passes

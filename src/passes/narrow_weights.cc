@@ -12,8 +12,6 @@
 namespace fovea::passes {
 namespace {
 
-bool has(const Node& node, size_t i) { return i < node.inputs.size() && node.inputs[i] != kNoValue; }
-
 /// The node that widens the weight, and whether its result is transposed then.
 struct Widening {
   NodeId node = kNoNode;

@@ -19,6 +19,8 @@ NodeId replace_node(Graph& graph, NodeId old, Node node) {
   return id;
 }
 
+bool has(const Node& node, size_t input) { return input < node.inputs.size() && node.inputs[input] != kNoValue; }
+
 bool is_f32(const Graph& graph, ValueId value) {
   return value != kNoValue && graph.value(value).type.dtype == DType::f32;
 }

@@ -117,8 +117,7 @@ class QDepthwiseStep final : public Step {
 StepPtr make_qdepthwise_step(const LowerNode& node) {
   const Tensor* weight = node.constant(1);
   const auto g = weight != nullptr && node.inputs[0].dtype == DType::u8 ? conv_sizes(node) : std::nullopt;
-  constexpr int64_t kMostTaps = (1 << 24) / (255 * 255);
-  if (!g || g->in_per_group != 1 || g->out_per_group != 1 || g->shape.taps() > kMostTaps ||
+  if (!g || g->in_per_group != 1 || g->out_per_group != 1 || g->shape.taps() > ops::kExactTaps ||
       node.has(ops::QEpilogue::kPixels))
     return nullptr;
   using Operand = ops::QEpilogue::Operand;
