@@ -9,7 +9,7 @@ std::optional<PixelTable> PixelTable::of(const LowerNode& node, size_t input, DT
   if (table == nullptr) return std::nullopt;
   PixelTable result;
   result.numbers_ = numbers;
-  result.channels_ = table->shape()[0];
+  result.channels_ = table->rank() == 1 ? 1 : table->shape()[0];
   result.values_.resize(static_cast<size_t>(table->size()) * size_of(numbers));
   const auto fill = [&]<class Number>(Number* to) {
     for (int64_t i = 0; i < table->size(); ++i)

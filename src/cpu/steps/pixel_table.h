@@ -1,5 +1,6 @@
-// What stands for the bytes of an image (fovea.Conv and fovea.QConv with a table), looked up while a step copies the
-// image's lines for its product.
+// What stands for the bytes of an image: looked up while a step copies the image's lines for its product (fovea.Conv
+// and fovea.QConv with a table), or by a step of its own (fovea.QLookup with a table for each channel, or one of
+// floats).
 #pragma once
 
 #include <optional>
@@ -19,6 +20,8 @@ class PixelTable {
 
   /// `pixels` pixels, their channels side by side in both.
   void copy(const uint8_t* x, int64_t pixels, void* to) const;
+  /// 1 where one table serves them all.
+  int64_t channels() const { return channels_; }
 
  private:
   template <class Number>

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cpu/steps/broadcast.h"
+#include "cpu/steps/pixel_table.h"
 #include "cpu/steps/qproduct.h"
 #include "cpu/steps/qsteps.h"
 #include "ops/shapes.h"
@@ -141,6 +142,32 @@ class QLookupStep final : public Step {
   Tensor table_;
 };
 
+/// A table for each channel, or one of floats: what becomes of a photo whose first layer cannot look its bytes up.
+class ChannelLookupStep final : public Step {
+ public:
+  ChannelLookupStep(const LowerNode& node, PixelTable table)
+      : x_(node.in(0)),
+        y_(node.out()),
+        pixels_(element_count(node.out_shape()) / table.channels()),
+        number_bytes_(static_cast<int64_t>(size_of(node.outputs[0].dtype))),
+        table_(std::move(table)) {}
+
+  Result<void> run(const Bindings& b) const override {
+    const int64_t channels = table_.channels();
+    b.pool->parallel_for(pixels_, std::max<int64_t>(1, kGrain / channels), [&](int64_t begin, int64_t end, int) {
+      table_.copy(bytes_at(b, x_) + begin * channels, end - begin,
+                  bytes_at_mutable(b, y_) + begin * channels * number_bytes_);
+    });
+    return {};
+  }
+  std::string kernel() const override { return "lookup_channels"; }
+
+ private:
+  ValueId x_, y_;
+  int64_t pixels_, number_bytes_;
+  PixelTable table_;
+};
+
 class QBinaryStep final : public Step {
  public:
   QBinaryStep(const LowerNode& node, const Broadcast& walk)
@@ -229,8 +256,9 @@ StepPtr make_dynamic_quantize_step(const LowerNode& node) {
 
 StepPtr make_qlookup_step(const LowerNode& node) {
   const Tensor* table = node.constant(1);
-  if (table == nullptr || node.inputs[0].dtype != DType::u8 || table->dtype() == DType::f32) return nullptr;
-  return std::make_unique<QLookupStep>(node);
+  if (table == nullptr || node.inputs[0].dtype != DType::u8 || table->size() == 0) return nullptr;
+  if (table->rank() == 1 && table->dtype() != DType::f32) return std::make_unique<QLookupStep>(node);
+  return std::make_unique<ChannelLookupStep>(node, *PixelTable::of(node, 1, table->dtype()));
 }
 
 StepPtr make_qbinary_step(const LowerNode& node) {
