@@ -96,7 +96,9 @@ class Engine {
   std::vector<Port> inputs() const;
   std::vector<Port> outputs() const;
 
-  /// Tensors in, tensors out. Error: invalid_argument where one does not fit its port.
+  /// Tensors in, tensors out. Where a model on the native engine classifies photos and takes f32, a photo's resized
+  /// bytes serve, too: u8 {n, height, width, channels}, normalised as its recipe says. Error: invalid_argument where
+  /// one does not fit its port.
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) const;
 
   /// The tensor that the model gets for this photo. Error: unsupported where the model takes no photos.

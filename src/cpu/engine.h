@@ -88,9 +88,9 @@ class Engine {
   /// view has not the type of its output.
   Result<void> run_into(std::span<const Tensor> inputs, std::span<const MutableView> outputs);
 
-  /// From now on run() and prepare() take photos as bytes, too, {N, H, W, channels}, in place of the one input: value v
-  /// of channel c stands for table[c][v] (f32 {channels, 256}). The first layer reads them as they are where it can.
-  /// Not while another call runs. False: the model has no one f32 image of so many channels, or plans come from a file.
+  /// From now on run() and prepare() take photos as bytes, too, {N, H, W, channels}, for the one input: v of channel c
+  /// stands for table[c][v] (f32 {channels, 256}). The first layer reads them as they are where it can. Not while a
+  /// call runs. False: no one f32 image of so many channels, plans from a file, or another table was accepted before.
   bool accept_bytes(const Tensor& table, bool channels_first);
 
   /// Makes and keeps the plan for these shapes, so that the first run does not pay for it.

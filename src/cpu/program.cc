@@ -96,15 +96,7 @@ Result<std::shared_ptr<const Program::Segment>> Program::make_segment(std::vecto
     graph_ = std::move(again);
     keep_graph_ = true;
   }
-  const auto specialised_graph = [&]() -> Result<passes::Specialised> {
-    const bool bytes = shared_->bytes && depth_ == 0 && inputs.size() == 1 && inputs[0].dtype == DType::u8 &&
-                       graph_->value(passes::fed_inputs(*graph_)[0]).type.dtype == DType::f32;
-    if (!bytes) return passes::specialise(*graph_, inputs, operators_);
-    passes::Operators operators = operators_;
-    const Graph photos = FOVEA_TRY(passes::with_byte_input(*graph_, *shared_->bytes, operators));
-    return passes::specialise(photos, inputs, operators);
-  };
-  passes::Specialised specialised = FOVEA_TRY(specialised_graph());
+  passes::Specialised specialised = FOVEA_TRY(specialised_for(inputs));
   if (specialised.stop != kNoNode) {
     segment->blocking = FOVEA_TRY(split(specialised));
     keep_graph_ = true;  // each photo may need another plan
@@ -127,11 +119,20 @@ Result<std::shared_ptr<const Program::Segment>> Program::make_segment(std::vecto
   return std::shared_ptr<const Segment>(std::move(segment));
 }
 
+Result<passes::Specialised> Program::specialised_for(std::span<const TensorType> inputs) const {
+  const bool bytes = shared_->bytes && depth_ == 0 && inputs.size() == 1 && inputs[0].dtype == DType::u8 &&
+                     graph_->value(passes::fed_inputs(*graph_)[0]).type.dtype == DType::f32;
+  if (!bytes) return passes::specialise(*graph_, inputs, operators_);
+  passes::Operators operators = operators_;
+  const Graph photos = FOVEA_TRY(passes::with_byte_input(*graph_, *shared_->bytes, operators));
+  return passes::specialise(photos, inputs, operators);
+}
+
 std::optional<passes::Specialised> Program::for_one_image(const Graph& many, std::vector<TensorType> inputs) const {
   const int64_t images = images_of(inputs, shared_->options.threads);
   if (images == 1 || !shared_->options.fast_kernels) return std::nullopt;
   for (TensorType& input : inputs) input.shape[0] = 1;
-  auto one = passes::specialise(*graph_, inputs, operators_);
+  auto one = specialised_for(inputs);
   if (!one.ok() || one->stop != kNoNode) return std::nullopt;  // a model for batches of one size
   one->graph.remove_dead_nodes();
   // Apart, each image reads all weights again: too much for a model that hardly uses them.

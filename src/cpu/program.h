@@ -78,6 +78,8 @@ class Program {
   /// the threads can share out.
   std::optional<passes::Specialised> for_one_image(const Graph& many, std::vector<TensorType> inputs) const;
   void tune(const passes::Specialised& specialised, int64_t images);
+  /// The graph for these inputs, which may be a photo in place of its image.
+  Result<passes::Specialised> specialised_for(std::span<const TensorType> inputs) const;
   Result<std::unique_ptr<Blocking>> split(passes::Specialised& specialised) const;
 
   std::optional<Graph> graph_;  // nothing while it can be made again
