@@ -57,6 +57,17 @@ TEST(FoveaQ, WhatFollowsTheSumsIsDoneInTheDocumentedOrder) {
   EXPECT_EQ(values_of<uint8_t>(got), (std::vector<uint8_t>{17, 27, 200}));
 }
 
+TEST(FoveaQ, SignedResultsMayHaveLevelsForEachColumn) {
+  const Tensor a = Tensor::of<uint8_t>({1, 1}, {100}), b = Tensor::of<int8_t>({1, 4}, {1, 2, -3, 1});
+  const Tensor multiplier = Tensor::of<float>({4}, {0.25f, 0.25f, 0.25f, 1}), none;
+  // Zero points, lower and upper bounds; 25 - 5, 50 + 3 cut at 40, -75 - 100 cut at -128, 100 + 50 cut at 127.
+  const Tensor levels = Tensor::of<int32_t>({3, 4}, {-5, 3, -100, 50, -128, -128, -128, -128, 127, 40, 127, 127});
+  const auto got =
+      run_node({.op_type = "QMatMul", .opset = 1, .attributes = {{"output", text("i8")}}, .domain = "fovea"},
+               {a, b, multiplier, none, none, none, none, none, none, none, none, none, levels});
+  EXPECT_EQ(values_of<int8_t>(got), (std::vector<int8_t>{20, 40, -128, 127}));
+}
+
 TEST(FoveaQ, TablesAndMeans) {
   std::vector<uint8_t> doubled(256);
   for (int i = 0; i < 256; ++i) doubled[static_cast<size_t>(i)] = static_cast<uint8_t>(2 * i);
@@ -100,6 +111,9 @@ TEST(FoveaQ, WhatDoesNotFitIsRefused) {
   EXPECT_EQ(run({{"output", text("i8")}, {"high", int64_t{200}}}, {a, b, m}), ErrorCode::invalid_model);
   EXPECT_EQ(run({{"row_scale", 1.0f}}, {a, b, m}), ErrorCode::invalid_model) << "a stage without its row";
   EXPECT_EQ(run({{"extra", int64_t{1}}}, {a, b, m}), ErrorCode::invalid_model);
+  const Tensor none, zeros = Tensor::of<int32_t>({7}, std::vector<int32_t>(7, 3));
+  EXPECT_EQ(run({}, {a, b, m, none, none, none, none, none, none, none, none, zeros}), ErrorCode::invalid_model)
+      << "channels of x are summed";
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ struct FoveaQMatMul final : Operator {
 
   Result<Types> infer(const Inputs& in) const override {
     FOVEA_TRY(expect_rank_at_least(in, 0, 1));
+    if (in.has(QEpilogue::kXZeros)) return invalid_model("zero points for the channels of x, which are summed");
     if (transpose_b)
       FOVEA_TRY(expect_rank(in, 1, 2));
     else

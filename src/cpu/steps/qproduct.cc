@@ -29,7 +29,9 @@ Result<Tensor> signed_weight(const QWeightSource& s) {
 /// The zero points of columns, less `shift`.
 Result<Tensor> shifted_zeros(const Tensor& zeros, int32_t shift) {
   Tensor all = FOVEA_TRY(Tensor::allocate(DType::i32, {zeros.size()}));
-  for (int64_t n = 0; n < zeros.size(); ++n) all.mutable_view().as<int32_t>()[n] = zeros.data<int32_t>()[n] - shift;
+  // Whatever a file says: modulo 2^32, as sums are.
+  for (int64_t n = 0; n < zeros.size(); ++n)
+    all.mutable_view().as<uint32_t>()[n] = zeros.data<uint32_t>()[n] - static_cast<uint32_t>(shift);
   return all;
 }
 

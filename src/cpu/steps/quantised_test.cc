@@ -242,6 +242,45 @@ TEST(QuantisedSteps, ElementwiseFunctionsAndPools) {
   EXPECT_THAT(ran, Not(HasSubstr("reference")));
 }
 
+TEST(QuantisedSteps, TablesForEachChannelAndOfFloats) {
+  const std::string ran = expect_same_bits(R"(graph (u8[2,7,9,3] x, u8[1,1,9,5] w) -> (a, b, c, d) {
+    t = constant u8[3,256] random(5)  f = constant f32[3,256] random(6)  g = constant f32[5,256] random(7)
+    h = constant f32[256] random(8)
+    a = fovea.QLookup@1(x, t)  b = fovea.QLookup@1(x, f)  c = fovea.QLookup@1(w, g)  d = fovea.QLookup@1(w, h)
+  })");
+  EXPECT_THAT(ran, Not(HasSubstr("reference")));
+}
+
+TEST(QuantisedSteps, ZeroPointsFarFromBytes) {
+  // Only a file of ours that was tampered with has them: sums are modulo 2^32 all the same.
+  expect_same_bits(R"(graph (u8[5,70] x) -> (y) {
+    w = constant u8[70,45] random(1)  m = constant f32[45] fill(0.002)  z = constant i32[45] fill(-2147483648)
+    y = fovea.QMatMul@1(x, w, m, _, _, _, _, _, _, _, z) {x_zero=140, output="f32"}
+  })");
+}
+
+TEST(QuantisedSteps, ZeroPointsOfBothFactors) {
+  // Of x for each channel and of w for each column, before a channel to each group.
+  const std::string constants = fmt::format("z = constant i32[40] {{{}}}  c = constant i32[40] {{{}}}",
+                                            steps_of(40, 37, 128), steps_of(40, 29, 256));
+  for (const std::string weight : {"i8", "u8"})
+    EXPECT_THAT(expect_same_bits(convolution(40, 40, 40, 3, 1, 1, "", ", _, _, _, _, _, _, z, c", weight, constants)),
+                HasSubstr("q_depthwise"));
+}
+
+TEST(QuantisedSteps, ComputedScalesAndZeroPointsForEachColumn) {
+  const std::string ran = expect_same_bits(fmt::format(R"(graph (f32[2,9,11,24] x) -> (y, z, q, s, zero) {{
+    w = constant i8[40,24,3,3] random(1)  u = constant u8[24,33] random(2)  m = constant f32[40] fill(0.0007)
+    n = constant f32[33] fill(0.002)  b = constant i32[40] fill(531)
+    c = constant i32[40] {{{}}}  d = constant i32[33] {{{}}}
+    q, s, zero = DynamicQuantizeLinear@11(x)
+    y = fovea.QConv@1(q, w, m, b, _, _, _, _, s, zero, c) {{pads=[1, 1, 1, 1], output="f32"}}
+    z = fovea.QMatMul@1(q, u, n, _, _, _, _, _, s, zero, d) {{output="u8", y_zero=30}}
+  }})",
+                                                       steps_of(40, 37, 128), steps_of(33, 31, 127)));
+  EXPECT_THAT(ran, Not(HasSubstr("reference")));
+}
+
 TEST(QuantisedSteps, WindowsThatLeaveTheImage) {
   const std::string ran = expect_same_bits(R"(graph (u8[2,7,9,20] x, u8[1,11,13,64] w) -> (a, b, c, d, e) {
     a = fovea.MaxPool@1(x) {kernel_shape=[3, 2], strides=[1, 2], dilations=[2, 3], pads=[2, 1, 3, 2]}
