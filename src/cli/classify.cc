@@ -136,7 +136,7 @@ int classify(const Options& options, Console& console) {
   });
   progress.reset();  // its last line comes first
   if (const int64_t tried = answered + std::ssize(list.failures); failed > 0 && tried > 1)
-    console.note(fmt::format("{} of {} photos could not be read", failed, tried));
+    console.note(fmt::format("{} of {} photos have no answer", failed, tried));
   if (!options.resume.empty() && !sink->file)
     return console.fail(io("cannot write to this file").at(options.resume), kSomeInputsFailed);
   return code;
