@@ -1,6 +1,6 @@
 // fovea.QConv: a convolution of bytes over NHWC with all that follows it (ops/fovea_q_epilogue.h). Inputs X {n, h, w,
 // c}, W {out, c / group, kh, kw} as ONNX has it, multiplier, bias, offset {out}, residual {the output's shape}.
-// Padding counts as x_zero. With a table {c, 256} of u8 (input 10), the image is what the table makes of X.
+// Padding counts as x_zero. With a table {c, 256} of u8 (input 14), the image is what the table makes of X.
 #include "base/error.h"
 #include "ops/attributes.h"
 #include "ops/catalogue.h"

@@ -65,7 +65,7 @@ TEST(Lookup, AConvolutionOfLevelsPadsWithItsZeroPoint) {
       .attributes = {{"pads", std::vector<int64_t>{1, 1, 1, 1}}, {"x_zero", int64_t{131}}, {"w_zero", int64_t{0}}},
       .domain = "fovea"};
   const auto expected = run_node(conv, {(*run_node(lookup(), {x, t}))[0], w, multiplier});
-  const auto got = run_node(conv, {x, w, multiplier, {}, {}, {}, {}, {}, {}, {}, t});
+  const auto got = run_node(conv, {x, w, multiplier, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, t});
   EXPECT_EQ(values_of<float>(got), values_of<float>(expected));
 }
 

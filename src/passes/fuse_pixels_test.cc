@@ -75,7 +75,7 @@ TEST(FusePixels, TheQuantisationIsPartOfTheTable) {
   const Graph graph = passed(kQuantised, {"channels_last", "move_dequantize", "fuse_quantized", "fuse_pixels"});
   EXPECT_EQ(structure(graph), structure(parsed(R"(graph (u8[1,8,9,3] photo) -> (y) {
     w = constant i8[4,3,3,3] random(1)  m = constant f32[4] fill(1)  table = constant u8[3,256] fill(1)
-    c = fovea.QConv@1(photo, w, m, _, _, _, _, _, _, _, table) {pads=[1, 1, 1, 1], x_zero=114, w_zero=0}
+    c = fovea.QConv@1(photo, w, m, _, _, _, _, _, _, _, _, _, _, _, table) {pads=[1, 1, 1, 1], x_zero=114, w_zero=0}
     y = Transpose@13(c) {perm=[0, 3, 1, 2]}
   })")));
   expect_same_results(plain, graph, 0);
