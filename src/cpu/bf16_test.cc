@@ -296,5 +296,23 @@ TEST(Bf16Engine, ComputesInF32WhereTheCpuHasNone) {
               4e-3);
 }
 
+TEST(Bf16Model, AMeanOfAModelThatIsItselfInBf16KeepsItsType) {
+  const auto graph =
+      parse_graph("graph (bf16[1,7,8,9] x) -> (y) { axes = constant i64[2] {2, 3} y = ReduceMean@18(x, axes) }");
+  ASSERT_TRUE(graph.ok()) << graph.error().to_string();
+  Tensor x = *Tensor::allocate(DType::bf16, {1, 7, 8, 9});
+  for (int64_t i = 0; i < x.size(); ++i) x.mutable_view().as<bf16>()[i] = bf16(static_cast<float>(i % 5));
+  std::vector<Tensor> answers;
+  for (bool fast : {false, true}) {
+    const auto engine = Engine::compile(std::make_shared<const Graph>(*graph), {.fast_kernels = fast});
+    ASSERT_TRUE(engine.ok()) << engine.error().to_string();
+    const auto got = (*engine)->run(std::vector<Tensor>{x});
+    ASSERT_TRUE(got.ok()) << got.error().to_string();
+    answers.push_back((*got)[0]);
+  }
+  ASSERT_EQ(answers[0].type(), answers[1].type());
+  EXPECT_EQ(std::memcmp(answers[0].raw(), answers[1].raw(), answers[0].bytes()), 0);
+}
+
 }  // namespace
 }  // namespace fovea::cpu

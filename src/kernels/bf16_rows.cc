@@ -76,7 +76,7 @@ void sum_rows(const bf16* x, int64_t rows, int64_t stride, int64_t columns, floa
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(add_bf16_rows)(bits(x), rows, stride, columns, factor, y);
 }
-void scale_rows(const bf16* x, int64_t rows, int64_t columns, const float* factors, bf16* y) {
+void scale_columns(const bf16* x, int64_t rows, int64_t columns, const float* factors, bf16* y) {
   obey_active_isa();
   HWY_DYNAMIC_DISPATCH(scale_bf16_rows)(bits(x), rows, columns, factors, reinterpret_cast<uint16_t*>(y));
 }

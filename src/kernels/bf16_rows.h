@@ -11,6 +11,6 @@ namespace fovea::kernels {
 void sum_rows(const bf16* x, int64_t rows, int64_t stride, int64_t columns, float factor, float* y);
 
 /// y[r, c] = bf16(x[r, c] * factors[c]), rounded to nearest, for dense rows; y may be x.
-void scale_rows(const bf16* x, int64_t rows, int64_t columns, const float* factors, bf16* y);
+void scale_columns(const bf16* x, int64_t rows, int64_t columns, const float* factors, bf16* y);
 
 }  // namespace fovea::kernels

@@ -49,7 +49,7 @@ TEST(Bf16Rows, ScaledRowsAreRoundedProducts) {
     for (int64_t i = 0; i < rows * columns; ++i)
       want[static_cast<size_t>(i)] *= factors[static_cast<size_t>(i % columns)];
     const auto rounded = widened(narrowed(want));
-    scale_rows(x.data(), rows, columns, factors.data(), x.data());
+    scale_columns(x.data(), rows, columns, factors.data(), x.data());
     EXPECT_EQ(widened(x), rounded) << columns;  // the number behind the last one, too
   }
 }

@@ -182,7 +182,7 @@ HWY_INLINE void lines_of(const DepthwiseConv& d, const In* x, int64_t first, int
 }
 
 // Each kernel and stride is much code: inputs in bf16 have it where the CPU may have products of bf16.
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_NEON
+#if HWY_TARGET == HWY_NEON || (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3)
 void narrow_lines(const DepthwiseConv& d, const uint16_t* x, int64_t first, int64_t last, std::byte* y) {
   lines_of(d, x, first, last, y);
 }

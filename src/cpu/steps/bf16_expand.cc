@@ -142,6 +142,8 @@ class Bf16ExpandStep final : public Step {
       copy(first, count * depth, to);
     else
       for (int64_t i = 0; i < count; ++i) copy(first + i, depth, to + i * stride_);
+    // The last row is read up to whole words: what another block left there may be no number.
+    std::fill_n(to + (count - 1) * stride_ + depth * 2, words_ * 4, std::byte{0});
   }
 
   ValueId x_, y_, expand_bias_;

@@ -147,7 +147,9 @@ NarrowPorts mean_ports(const LowerNode& node) {
 
 StepPtr make_mean_step(const LowerNode& node) {
   const auto form = mean_form(as_f32(node));
-  if (!form || (node.inputs[0].dtype == DType::bf16 && mean_ports(node).inputs == 0)) return nullptr;
+  if (!form || node.outputs[0].dtype != DType::f32 ||
+      (node.inputs[0].dtype == DType::bf16 && mean_ports(node).inputs == 0))
+    return nullptr;
   return std::make_unique<MeanStep>(node, *form);
 }
 

@@ -42,7 +42,7 @@ class ScaleStep final : public Step {
     b.pool->parallel_for(form_.batch * form_.count, grain, [&](int64_t begin, int64_t end, int) {
       for (int64_t r = begin; r < end;) {
         const int64_t image = r / form_.count, to = std::min(end, (image + 1) * form_.count);
-        kernels::scale_rows(x + r * channels, to - r, channels, factors + image * channels, y + r * channels);
+        kernels::scale_columns(x + r * channels, to - r, channels, factors + image * channels, y + r * channels);
         r = to;
       }
     });
