@@ -7,6 +7,7 @@
 #include "base/cpu_features.h"
 #include "base/error.h"
 #include "cpu/steps/conv_geometry.h"
+#include "cpu/steps/expanded_lines.h"
 #include "cpu/steps/steps.h"
 #include "cpu/steps/word_run.h"
 #include "kernels/depthwise.h"
@@ -91,22 +92,12 @@ class Bf16ExpandStep final : public Step {
     const kernels::DepthwiseConv conv{
         s,        weight_.data<float>(), b.f32(form_.fused.bias), zeros_.data<float>(), form_.fused.activation, true,
         narrow_y_};
-    auto* map = reinterpret_cast<bf16*>(room);
-    int64_t made_from = 0, made_to = 0;  // lines that the map holds, the first one at its begin
-    for (int64_t line = first; line < last; line += lines_) {
-      const int64_t end = std::min(last, line + lines_);
-      const int64_t from = std::max<int64_t>(0, line * s.stride_y - s.pad_top);
-      const int64_t to = std::min(s.in_height, (end - 1) * s.stride_y - s.pad_top + s.kernel_height);
-      const int64_t kept = std::max<int64_t>(0, made_to - from);  // of the lines before: the two stretches overlap
-      if (kept > 0)
-        std::memmove(map, map + (from - made_from) * s.row_stride, static_cast<size_t>(kept * s.row_stride) * 2);
-      if (to > from + kept)
-        expand(x, b.f32(expand_bias_), (from + kept) * s.in_width, (to - from - kept) * s.in_width, room + map_bytes_,
-               map + kept * s.row_stride);
-      made_from = from;
-      made_to = std::max(to, from);
-      kernels::depthwise_lines(conv, map - from * s.row_stride, line, end, y);
-    }
+    walk_expanded_lines(
+        s, first, last, lines_, reinterpret_cast<bf16*>(room),
+        [&](int64_t from, int64_t count, bf16* to) {
+          expand(x, b.f32(expand_bias_), from * s.in_width, count * s.in_width, room + map_bytes_, to);
+        },
+        [&](const bf16* image, int64_t begin, int64_t end) { kernels::depthwise_lines(conv, image, begin, end, y); });
   }
 
   /// `count` pixels of the map from pixel `first` of the image on.

@@ -7,6 +7,7 @@
 #include "base/cpu_features.h"
 #include "base/error.h"
 #include "cpu/steps/conv_geometry.h"
+#include "cpu/steps/expanded_lines.h"
 #include "cpu/steps/gemm_run.h"
 #include "cpu/steps/steps.h"
 #include "kernels/depthwise.h"
@@ -62,24 +63,15 @@ class ExpandStep final : public Step {
     DenseProduct product = expand_;
     product.packed = packed_.data<float>();
     product.epilogue.bias = b.f32(expand_bias_);
-    int64_t made_from = 0, made_to = 0;  // lines that the map holds, the first one at its begin
-    for (int64_t line = first; line < last; line += lines_) {
-      const int64_t end = std::min(last, line + lines_);
-      const int64_t from = std::max<int64_t>(0, line * s.stride_y - s.pad_top);
-      const int64_t to = std::min(s.in_height, (end - 1) * s.stride_y - s.pad_top + s.kernel_height);
-      const int64_t kept = std::max<int64_t>(0, made_to - from);  // of the lines before: the two stretches overlap
-      if (kept > 0)
-        std::memmove(map, map + (from - made_from) * s.row_stride, static_cast<size_t>(kept * s.row_stride) * 4);
-      if (to > from + kept) {
-        product.a = x + (from + kept) * s.in_width * product.depth;
-        product.rows = (to - from - kept) * s.in_width;
-        product.c = map + kept * s.row_stride;
-        run_rows(product, 0, product.rows, 0, kernels::panel_count(*product.kernel, product.columns));
-      }
-      made_from = from;
-      made_to = std::max(to, from);
-      kernels::depthwise_lines(conv, map - from * s.row_stride, line, end, y);
-    }
+    walk_expanded_lines(
+        s, first, last, lines_, map,
+        [&](int64_t from, int64_t count, float* to) {
+          product.a = x + from * s.in_width * product.depth;
+          product.rows = count * s.in_width;
+          product.c = to;
+          run_rows(product, 0, product.rows, 0, kernels::panel_count(*product.kernel, product.columns));
+        },
+        [&](const float* image, int64_t begin, int64_t end) { kernels::depthwise_lines(conv, image, begin, end, y); });
   }
 
   ValueId x_, y_, expand_bias_;
